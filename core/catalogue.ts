@@ -1,0 +1,60 @@
+import type { Log, Subscription } from "./log/log.ts"
+import { type Asset, matches, type Plant, parsePlant, type Selector } from "./plant.ts"
+import { type PlantRevision, topics } from "./topics.ts"
+
+/** One revision of the plant, read once and looked up often. */
+export type Revision = {
+  readonly number: number
+  readonly effectiveMs: number
+  readonly plant: Plant
+  readonly assets: ReadonlyMap<string, Asset>
+  /** The plant's revision in which this rule or plan (by id) last changed. */
+  changedIn(kind: "rule" | "plan", id: string): number
+  assetsFor(selector: Selector): readonly Asset[]
+}
+
+export function readRevision(record: PlantRevision): Revision {
+  const plant = parsePlant(record.source)
+  return {
+    number: record.revision,
+    effectiveMs: record.effectiveMs,
+    plant,
+    assets: new Map(plant.assets.map((asset) => [asset.id, asset])),
+    changedIn: (kind, id) => record.changedIn[`${kind}:${id}`] ?? record.revision,
+    assetsFor: (selector) => plant.assets.filter((asset) => matches(selector, asset)),
+  }
+}
+
+/** The plant's revisions as announced on the topic `catalogue`. */
+export class Catalogue {
+  private readonly revisions: Revision[] = []
+  private readonly log: Log
+  private subscription: Subscription | undefined
+
+  constructor(log: Log) {
+    this.log = log
+  }
+
+  /** Resolves when every revision announced so far is known. */
+  async start(): Promise<void> {
+    this.subscription = await this.log.follow(topics.catalogue, (record) => this.take(record.value))
+  }
+
+  async close(): Promise<void> {
+    await this.subscription?.close()
+  }
+
+  newest(): Revision | undefined {
+    return this.revisions.at(-1)
+  }
+
+  /** The revision in effect at this time of the plant's clock. */
+  at(ms: number): Revision | undefined {
+    return this.revisions.findLast((revision) => revision.effectiveMs <= ms)
+  }
+
+  private take(record: PlantRevision): void {
+    if (record.revision <= (this.newest()?.number ?? 0)) return
+    this.revisions.push(readRevision(record))
+  }
+}

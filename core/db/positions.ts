@@ -1,0 +1,81 @@
+import { type Migration, sql, type Transaction } from "kysely"
+import { MillwrightError } from "../errors.ts"
+import type { Position } from "../log/log.ts"
+import type { Database } from "./database.ts"
+
+type PositionTables = {
+  log_position: { consumer: string; topic: string; partition: number; position: number; epoch: number }
+}
+
+const migrations: Record<string, Migration> = {
+  "001-log-position": {
+    async up(db) {
+      await db.schema
+        .createTable("log_position")
+        .addColumn("consumer", "text", (column) => column.notNull())
+        .addColumn("topic", "text", (column) => column.notNull())
+        .addColumn("partition", "integer", (column) => column.notNull())
+        .addColumn("position", "bigint", (column) => column.notNull())
+        .addColumn("epoch", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("log_position_key", ["consumer", "topic", "partition"])
+        .execute()
+    },
+  },
+}
+
+/** A claim on a partition. Every claim has a higher epoch than the ones before it. */
+export type Claim = { readonly partition: number; readonly position: Position; readonly epoch: number }
+
+/**
+ * How far a stage has come in a topic, kept beside the tables that it derived from it. Save the position in the
+ * transaction that writes what was derived: then a restart repeats and never skips.
+ */
+export class Positions {
+  private readonly database: Database
+  private readonly consumer: string
+  private readonly topic: string
+
+  constructor(database: Database, consumer: string, topic: string) {
+    this.database = database
+    this.consumer = consumer
+    this.topic = topic
+  }
+
+  async migrate(): Promise<void> {
+    await this.database.migrate("positions", migrations)
+  }
+
+  /** Takes a partition over: from now on a save under an older epoch is refused. */
+  claim(partition: number): Promise<Claim> {
+    return this.database.transaction<PositionTables, Claim>(async (trx) => {
+      const row = await trx
+        .insertInto("log_position")
+        .values({ consumer: this.consumer, topic: this.topic, partition, position: 0, epoch: 1 })
+        .onConflict((conflict) =>
+          conflict
+            .columns(["consumer", "topic", "partition"])
+            .doUpdateSet({ epoch: sql`log_position.epoch + 1` }),
+        )
+        .returning(["position", "epoch"])
+        .executeTakeFirstOrThrow()
+      return { partition, position: Number(row.position), epoch: Number(row.epoch) }
+    })
+  }
+
+  /** Throws `OWNER_REPLACED` when somebody claimed the partition since; the transaction must then fail. */
+  async save<T>(trx: Transaction<T>, { partition, epoch }: Claim, position: Position): Promise<void> {
+    const { numUpdatedRows } = await (trx as unknown as Transaction<PositionTables>)
+      .updateTable("log_position")
+      .set({ position })
+      .where("consumer", "=", this.consumer)
+      .where("topic", "=", this.topic)
+      .where("partition", "=", partition)
+      .where("epoch", "=", epoch)
+      .executeTakeFirst()
+    if (numUpdatedRows === 1n) return
+    throw new MillwrightError(
+      "OWNER_REPLACED",
+      `${this.consumer} no longer owns partition ${partition} of ${this.topic}: another process has taken it over`,
+    )
+  }
+}

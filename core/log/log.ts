@@ -1,0 +1,71 @@
+import type { Topic } from "../topics.ts"
+
+/** Where a record stands in its partition. Rises within a partition; may have gaps. */
+export type Position = number
+
+export type NewRecord<T> = {
+  /** Records with one key share a partition, and so keep their order. */
+  readonly key: string
+  readonly value: T
+  /** Puts the record in this partition instead of the key's. */
+  readonly partition?: number
+}
+
+export type LogRecord<T> = {
+  readonly partition: number
+  readonly position: Position
+  readonly key: string
+  /** When it was appended; retention counts from here. */
+  readonly appendedMs: number
+  readonly value: T
+}
+
+/** A member of a group. The log calls one of these at a time and waits for it. */
+export interface Consumer<T> {
+  /** Asked when this member becomes the owner of a partition: the position to begin at (0: the oldest kept). */
+  load(partition: number): Promise<Position>
+  /** Records of owned partitions, in order within each. Rejecting stops the subscription and rejects `done`. */
+  process(records: readonly LogRecord<T>[]): Promise<void>
+  /** Told before these partitions go to another member or the subscription closes: the last moment to checkpoint. */
+  revoked(partitions: readonly number[]): Promise<void>
+}
+
+export interface Subscription {
+  /** Up to where (exclusive) this partition is safely derived from; the log may forget what every group has passed. */
+  commit(partition: number, position: Position): void
+  /** Waits for the batch in hand, tells `revoked`, and leaves the group. */
+  close(): Promise<void>
+  /** Resolves after `close`; rejects with what `process`, `load` or `revoked` threw. */
+  readonly done: Promise<void>
+}
+
+/** How far a group is behind, for health and metrics. */
+export type Lag = { readonly topic: string; readonly group: string; readonly records: number }
+
+/**
+ * Named topics of records, split by key into partitions; the only way from one stage to the next.
+ * Values are JSON: what is appended and what is read are equal as JSON, and nobody changes either.
+ */
+export interface Log {
+  readonly partitions: number
+  /** Resolves once the records are durable, in the order in which `append` was called. Rejects rather than drops. */
+  append<T>(topic: Topic<T>, records: readonly NewRecord<T>[]): Promise<void>
+  /** Joins a group: its members share the partitions, each partition has one owner, delivery is at least once. */
+  subscribe<T>(topic: Topic<T>, group: string, consumer: Consumer<T>): Promise<Subscription>
+  /** Everything from the oldest record on, without a group. Resolves once what was there at the call was handed over. */
+  follow<T>(topic: Topic<T>, each: (record: LogRecord<T>) => void | Promise<void>): Promise<Subscription>
+  /** The records there are at the call, in order within each partition. */
+  read<T>(topic: Topic<T>, range?: ReadRange): AsyncIterable<LogRecord<T>>
+  /** For each partition the position that the next record will have at least. */
+  ends(topic: Topic<unknown>): Promise<readonly Position[]>
+  lags(): readonly Lag[]
+  close(): Promise<void>
+}
+
+export type ReadRange = {
+  readonly partition?: number
+  /** Inclusive. */
+  readonly from?: Position
+  /** Exclusive. */
+  readonly to?: Position
+}

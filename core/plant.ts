@@ -1,0 +1,281 @@
+/** The plant file: what a plant is made of, who works there, and what is watched. Published as a JSON Schema. */
+import { parse } from "yaml"
+import { z } from "zod"
+import { duration } from "./duration.ts"
+import { MillwrightError } from "./errors.ts"
+import { criticality, name, orderType, priority, scalar, severities, severity } from "./vocabulary.ts"
+
+export const roles = [
+  "requester",
+  "technician",
+  "planner",
+  "engineer",
+  "supervisor",
+  "auditor",
+  "admin",
+] as const
+export type Role = (typeof roles)[number]
+
+const signal = z.strictObject({
+  /** Unit in which values are kept: "mm/s", "degC", "bar", "km". Payloads in other units are converted. */
+  unit: z.string().optional(),
+  /** A `meter` only counts up (hours, cycles, mileage); a `gauge` goes anywhere. */
+  kind: z.enum(["gauge", "meter"]).default("gauge"),
+  /** Values outside are physically impossible: they go to dead letters. */
+  min: z.number().optional(),
+  max: z.number().optional(),
+  description: z.string().optional(),
+})
+export type SignalSpec = z.infer<typeof signal>
+
+const assetClass = z.strictObject({
+  id: name,
+  name: z.string().optional(),
+  signals: z.record(name, signal).default({}),
+  components: z.array(name).default([]),
+})
+export type AssetClass = z.infer<typeof assetClass>
+
+const asset = z.strictObject({
+  id: name,
+  name: z.string().optional(),
+  site: name,
+  class: name,
+  criticality: criticality.default("B"),
+  location: z.string().optional(),
+  attributes: z.record(z.string(), scalar).default({}),
+})
+export type Asset = z.infer<typeof asset>
+
+const list = <T extends z.ZodType>(item: T) => z.union([item.transform((one) => [one]), z.array(item)])
+
+/** Which assets something is for: all that match every key given. */
+const selector = z
+  .strictObject({ class: list(name).optional(), asset: list(name).optional(), site: list(name).optional() })
+  .default({})
+export type Selector = z.infer<typeof selector>
+
+/** Whether and how a rule's episodes become work orders. Left out: detections only. */
+const ruleOrder = z.strictObject({
+  /** The least severity that makes an order. */
+  from: severity.default("warning"),
+  type: orderType.default("predictive"),
+  template: name.optional(),
+  /** What the work is for; with asset and component it decides which findings share an order. */
+  need: z.string().default("repair"),
+  /** Time from the finding until the work is due; by default from its priority. */
+  due: duration.optional(),
+})
+
+const rule = z.strictObject({
+  id: name,
+  kind: z.string(),
+  description: z.string().optional(),
+  for: selector,
+  component: name.optional(),
+  signal: name.optional(),
+  severity: severity.default("warning"),
+  /** The kind's own parameters: docs/rule-kinds.md. */
+  params: z.record(z.string(), z.unknown()).default({}),
+  order: ruleOrder.optional(),
+})
+export type RuleSpec = z.infer<typeof rule>
+
+const plan = z.strictObject({
+  id: name,
+  description: z.string().optional(),
+  for: selector,
+  component: name.optional(),
+  schedule: z.union([
+    /** Every so long after `from`. */
+    z.strictObject({ every: duration, from: z.iso.datetime({ offset: true }) }),
+    /** A cron pattern (minute hour day month weekday) in the site's time zone. */
+    z.strictObject({ cron: z.string() }),
+  ]),
+  /** How long before its due time the order is made. */
+  lead: duration.default(0),
+  template: name,
+  priority: priority.default(4),
+})
+export type PlanSpec = z.infer<typeof plan>
+
+const template = z.strictObject({
+  id: name,
+  /** {asset}, {component} and {signal} are filled in. */
+  title: z.string(),
+  description: z.string().default(""),
+  type: orderType.optional(),
+  tasks: z.array(z.string()).default([]),
+  estimatedHours: z.number().positive().optional(),
+})
+export type Template = z.infer<typeof template>
+
+const person = z.strictObject({
+  id: name,
+  name: z.string(),
+  roles: z.array(z.enum(roles)).min(1),
+  skills: z.array(z.string()).default([]),
+})
+export type Person = z.infer<typeof person>
+
+const site = z.strictObject({
+  id: name,
+  name: z.string().optional(),
+  timeZone: z
+    .string()
+    .refine(
+      (zone) => Intl.supportedValuesOf("timeZone").includes(zone) || zone === "UTC",
+      "not a time zone of the IANA list",
+    )
+    .default("UTC"),
+})
+
+/** Default priority (1 most urgent) by severity and asset criticality. */
+const priorities = z.record(severity, z.record(criticality, priority)).default({
+  watch: { A: 4, B: 5, C: 5 },
+  warning: { A: 3, B: 3, C: 4 },
+  alarm: { A: 2, B: 2, C: 3 },
+  trip: { A: 1, B: 1, C: 2 },
+})
+
+const topicPattern = z.strictObject({
+  /** MQTT topic with named levels: "v1/{site}/{asset}/telemetry"; `+` is any level, a last `#` any rest. */
+  pattern: z.string().min(1),
+  /** `value`: a bare number, the signal being a level of the topic. */
+  payload: z.enum(["telemetry", "value", "events"]),
+  /** For patterns without such a level. */
+  site: name.optional(),
+  asset: name.optional(),
+  signal: name.optional(),
+})
+export type TopicPattern = z.infer<typeof topicPattern>
+
+const ingest = z
+  .strictObject({
+    topics: z.array(topicPattern).default([
+      { pattern: "v1/{site}/{asset}/telemetry", payload: "telemetry" },
+      { pattern: "v1/{site}/{asset}/telemetry/{signal}", payload: "value" },
+      { pattern: "v1/{site}/{asset}/events", payload: "events" },
+    ]),
+    /** `discover`: stored and listed until somebody adds them to the plant; `refuse`: to dead letters. */
+    unknownAssets: z.enum(["discover", "refuse"]).default("discover"),
+    /** How far ahead of its arrival a time may be; further ahead it is replaced by the arrival and marked uncertain. */
+    futureTolerance: duration.default(300_000),
+  })
+  .prefault({})
+
+export const plant = z
+  .strictObject({
+    plant: name,
+    sites: z.array(site).min(1),
+    classes: z.array(assetClass).default([]),
+    assets: z.array(asset).default([]),
+    rules: z.array(rule).default([]),
+    plans: z.array(plan).default([]),
+    templates: z.array(template).default([]),
+    people: z.array(person).default([]),
+    priorities,
+    /** Time until due by priority, where neither rule nor plan states one. */
+    dueWithin: z
+      .record(z.enum(["1", "2", "3", "4", "5"]), duration)
+      .default({ 1: 86_400_000, 2: 259_200_000, 3: 1_209_600_000, 4: 2_592_000_000, 5: 7_776_000_000 }),
+    ingest,
+  })
+  .superRefine(checkReferences)
+export type Plant = z.infer<typeof plant>
+
+type Unchecked = {
+  readonly sites: readonly { id: string }[]
+  readonly classes: readonly AssetClass[]
+  readonly assets: readonly Asset[]
+  readonly rules: readonly RuleSpec[]
+  readonly plans: readonly PlanSpec[]
+  readonly templates: readonly Template[]
+  readonly people: readonly Person[]
+}
+
+/** Every id is unique in its list and every reference names something that is there. */
+function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
+  const say = (path: (string | number)[], message: string) =>
+    context.addIssue({ code: "custom", path, message })
+  const ids = (key: keyof Unchecked): Set<string> => {
+    const seen = new Set<string>()
+    content[key].forEach(({ id }, at) => {
+      if (seen.has(id)) say([key, at, "id"], `"${id}" is there twice`)
+      seen.add(id)
+    })
+    return seen
+  }
+  const known = {
+    site: ids("sites"),
+    class: ids("classes"),
+    asset: ids("assets"),
+    template: ids("templates"),
+  }
+  for (const key of ["rules", "plans", "people"] as const) ids(key)
+  const mustKnow = (what: keyof typeof known, id: string | undefined, path: (string | number)[]) => {
+    if (id !== undefined && !known[what].has(id)) say(path, `there is no ${what} "${id}" in this file`)
+  }
+  content.assets.forEach((one, at) => {
+    mustKnow("site", one.site, ["assets", at, "site"])
+    mustKnow("class", one.class, ["assets", at, "class"])
+  })
+  for (const key of ["rules", "plans"] as const) {
+    content[key].forEach((one, at) => {
+      for (const what of ["site", "class", "asset"] as const) {
+        one.for[what]?.forEach((id) => {
+          mustKnow(what, id, [key, at, "for", what])
+        })
+      }
+    })
+  }
+  content.rules.forEach((one, at) => {
+    mustKnow("template", one.order?.template, ["rules", at, "order", "template"])
+  })
+  content.plans.forEach((one, at) => {
+    mustKnow("template", one.template, ["plans", at, "template"])
+  })
+}
+
+/** One line for each problem: where in the file, and what was expected. */
+export function problems(error: z.ZodError): string[] {
+  return error.issues.map((issue) => {
+    const where = issue.path.map((part, at) =>
+      typeof part === "number" ? `[${part}]` : at > 0 ? `.${String(part)}` : String(part),
+    )
+    return `${where.join("") || "(top level)"}: ${issue.message}`
+  })
+}
+
+/** Reads a plant file. Throws `PLANT_INVALID` with a line for each problem. */
+export function parsePlant(source: string): Plant {
+  let content: unknown
+  try {
+    content = parse(source)
+  } catch (cause) {
+    throw new MillwrightError(
+      "PLANT_INVALID",
+      `the plant file is not YAML: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+      },
+    )
+  }
+  const result = plant.safeParse(content)
+  if (result.success) return result.data
+  throw new MillwrightError(
+    "PLANT_INVALID",
+    `the plant file has problems:\n  ${problems(result.error).join("\n  ")}`,
+  )
+}
+
+export function matches({ class: classes, asset: assets, site: sites }: Selector, one: Asset): boolean {
+  return (
+    (classes === undefined || classes.includes(one.class)) &&
+    (assets === undefined || assets.includes(one.id)) &&
+    (sites === undefined || sites.includes(one.site))
+  )
+}
+
+/** Least to most, for texts such as "one of watch, warning, alarm, trip". */
+export const severityNames = severities.join(", ")

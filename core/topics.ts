@@ -1,0 +1,63 @@
+import { z } from "zod"
+import {
+  type DeadLetter,
+  type DetectionRecord,
+  deadLetter,
+  detectionRecord,
+  name,
+  type OrderEvent,
+  type OrderRequest,
+  orderEvent,
+  orderRequest,
+  type TelemetryRecord,
+  telemetryRecord,
+  timeMs,
+} from "./vocabulary.ts"
+
+const day = 86_400_000
+const mebibyte = 1_048_576
+
+export type Topic<T> = {
+  readonly name: string
+  readonly schema: z.ZodType<T>
+  /** Old records go when they are past this age or the topic is past this size, but never before every group has passed them. */
+  readonly retention: { readonly ms: number; readonly bytes: number }
+  /** Keeps at least the newest record of each key, whatever its age. */
+  readonly compacted: boolean
+}
+
+/** A revision of the plant file, in effect from `effectiveMs` of the plant's clock on. */
+export const plantRevision = z.object({
+  revision: z.number().int().positive(),
+  plant: name,
+  source: z.string(),
+  /** For each rule and plan the plant's revision in which it last changed. */
+  changedIn: z.record(z.string(), z.number().int().positive()),
+  effectiveMs: timeMs,
+  author: z.string(),
+  reason: z.string(),
+  atMs: timeMs,
+})
+export type PlantRevision = z.infer<typeof plantRevision>
+
+function topic<T>(
+  name: string,
+  schema: z.ZodType<T>,
+  { days, megabytes, compacted = false }: { days: number; megabytes: number; compacted?: boolean },
+): Topic<T> {
+  return { name, schema, retention: { ms: days * day, bytes: megabytes * mebibyte }, compacted }
+}
+
+/** The topics of the log; the key is the asset's id (the site's where there is no asset), the plant's for the catalogue. */
+export const topics = {
+  telemetry: topic<TelemetryRecord>("telemetry", telemetryRecord, { days: 7, megabytes: 4096 }),
+  detections: topic<DetectionRecord>("detections", detectionRecord, { days: 90, megabytes: 1024 }),
+  workOrderRequests: topic<OrderRequest>("work-order-requests", orderRequest, { days: 90, megabytes: 1024 }),
+  workOrderEvents: topic<OrderEvent>("work-order-events", orderEvent, { days: 365, megabytes: 4096 }),
+  deadLetters: topic<DeadLetter>("dead-letters", deadLetter, { days: 30, megabytes: 1024 }),
+  catalogue: topic<PlantRevision>("catalogue", plantRevision, {
+    days: 3650,
+    megabytes: 256,
+    compacted: true,
+  }),
+} as const

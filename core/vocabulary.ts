@@ -1,0 +1,296 @@
+/**
+ * The words that every room shares, with their zod schemas as the one source of their types.
+ * Times are milliseconds since 1970 in UTC and end in `Ms`; values are in the signal's own unit.
+ */
+import { z } from "zod"
+
+/** Names of sites, assets, signals, rules: a letter or digit first, no `/`, `+`, `#` or control characters. */
+export const name = z
+  .string()
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u, "expected 1 to 128 letters, digits, spaces or . _ : @ -")
+
+export const timeMs = z.number().int()
+
+/** As OPC UA tells them apart: good is trusted, uncertain is used with a mark, bad is kept but never decides. */
+export const quality = z.enum(["good", "uncertain", "bad"])
+export type Quality = z.infer<typeof quality>
+
+export const scalar = z.union([z.string(), z.number(), z.boolean()])
+export type Scalar = z.infer<typeof scalar>
+
+/** One value of one signal: what the telemetry store gives back. */
+export type Sample = {
+  readonly asset: string
+  readonly signal: string
+  readonly atMs: number
+  readonly value: number
+  readonly quality: Quality
+  readonly arrivedMs: number
+}
+
+/** What one message said of one asset at one instant: the samples that share a time, as they travel in `telemetry`. */
+export const reading = z.object({
+  kind: z.literal("reading"),
+  site: name,
+  asset: name,
+  atMs: timeMs,
+  arrivedMs: timeMs,
+  values: z.record(name, z.number()),
+  /** Signals whose quality is not good. */
+  quality: z.record(name, quality).optional(),
+  /** The publisher gave no time: `atMs` is the arrival, and a redelivery can't be recognised. */
+  untimed: z.literal(true).optional(),
+})
+export type Reading = z.infer<typeof reading>
+
+/** Codes with a meaning of their own; every other code is an error code of the equipment. */
+export const eventCodes = {
+  state: "state",
+  componentInstalled: "component-installed",
+  componentRemoved: "component-removed",
+  componentFailed: "component-failed",
+  meterReplaced: "meter-replaced",
+} as const
+
+/**
+ * Something that happened to an asset: an error code, a change of state (`attributes.state`), a component
+ * installed, removed or failed (`attributes.component`), a meter replaced (`attributes.signal`, `attributes.meter`).
+ */
+export const assetEvent = z.object({
+  kind: z.literal("event"),
+  site: name,
+  asset: name,
+  code: z.string().min(1).max(128),
+  atMs: timeMs,
+  arrivedMs: timeMs,
+  attributes: z.record(z.string(), scalar),
+})
+export type AssetEvent = z.infer<typeof assetEvent>
+
+/** Moves the plant's clock in a partition where nothing else does (clock `event` only). */
+export const tick = z.object({ kind: z.literal("tick"), atMs: timeMs })
+export type Tick = z.infer<typeof tick>
+
+export const telemetryRecord = z.discriminatedUnion("kind", [reading, assetEvent, tick])
+export type TelemetryRecord = z.infer<typeof telemetryRecord>
+
+/** From least to most severe. A `watch` is worth a look; it makes no order unless a rule says so. */
+export const severities = ["watch", "warning", "alarm", "trip"] as const
+export const severity = z.enum(severities)
+export type Severity = z.infer<typeof severity>
+
+/** Below 0 when `a` is less severe than `b`. */
+export function compareSeverity(a: Severity, b: Severity): number {
+  return severities.indexOf(a) - severities.indexOf(b)
+}
+
+export const criticality = z.enum(["A", "B", "C"])
+export type Criticality = z.infer<typeof criticality>
+
+/** 1 is the most urgent, 5 the least. */
+export const priority = z.number().int().min(1).max(5)
+
+/** Enough to follow the verdict, and later to recompute it. */
+export const evidence = z.object({
+  /** What was compared, in words a technician uses: "mean of 12 h", "code error4 within 24 h". */
+  statistic: z.string(),
+  fromMs: timeMs,
+  toMs: timeMs,
+  /** The newest samples that decided, oldest first; at most 16. */
+  samples: z.array(z.object({ signal: z.string(), atMs: timeMs, value: z.number() })).max(16),
+  /** Codes that decided, oldest first; at most 16. */
+  events: z.array(z.object({ code: z.string(), atMs: timeMs })).max(16),
+  /** What the rule had learned before: centre, spread, meter readings. */
+  baseline: z.record(z.string(), z.number()).optional(),
+  /** SHA-256 of the rule's kind and parameters. */
+  parameters: z.string(),
+})
+export type Evidence = z.infer<typeof evidence>
+
+/**
+ * One step of an episode. (episode, sequence) names it: a repeat carries the same pair and the same content.
+ * `cause` tells why an episode ended: the condition did, somebody maintained the component, or the rule changed.
+ */
+export const detection = z.object({
+  kind: z.enum(["opened", "raised", "lowered", "amended", "cleared", "withdrawn"]),
+  episode: z.uuid(),
+  sequence: z.number().int().nonnegative(),
+  site: name,
+  asset: name,
+  component: name.nullable(),
+  rule: name,
+  ruleKind: z.string(),
+  revision: z.number().int().positive(),
+  severity,
+  openedAtMs: timeMs,
+  atMs: timeMs,
+  signal: z.string().nullable(),
+  value: z.number().nullable(),
+  limit: z.number().nullable(),
+  unit: z.string().nullable(),
+  /** One sentence for a person: what, how much, against which limit. */
+  reason: z.string(),
+  cause: z.enum(["condition", "maintenance", "rule-changed", "next-due"]).optional(),
+  evidence,
+})
+export type Detection = z.infer<typeof detection>
+
+/** Travels with the detections, so that the scheduler sees time pass in the order in which the rules saw it. */
+export const detectionRecord = z.discriminatedUnion("kind", [detection, tick])
+export type DetectionRecord = z.infer<typeof detectionRecord>
+
+export const orderTypes = ["reactive", "preventive", "predictive", "installation", "specialised"] as const
+export const orderType = z.enum(orderTypes)
+export type OrderType = z.infer<typeof orderType>
+
+/** What made an order: a rule's episode, or one occurrence of a plan. */
+export const trigger = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("rule"),
+    rule: name,
+    ruleKind: z.string(),
+    revision: z.number().int().positive(),
+    episode: z.uuid(),
+  }),
+  z.object({ kind: z.literal("plan"), plan: name, revision: z.number().int().positive(), dueMs: timeMs }),
+])
+export type Trigger = z.infer<typeof trigger>
+
+/** A step of an episode as an order keeps it. */
+export const finding = detection.pick({
+  episode: true,
+  sequence: true,
+  kind: true,
+  rule: true,
+  revision: true,
+  severity: true,
+  atMs: true,
+  signal: true,
+  value: true,
+  limit: true,
+  unit: true,
+  reason: true,
+  evidence: true,
+})
+export type Finding = z.infer<typeof finding>
+
+/** Asks for an order. `order` is made from what caused it, so a repeat asks for the same one. */
+export const openOrder = z.object({
+  kind: z.literal("open"),
+  order: z.uuid(),
+  type: orderType,
+  site: name,
+  asset: name,
+  component: name.nullable(),
+  /** Two requests with one key concern one need: while an order for it is open, the second is merged into it. */
+  mergeKey: z.string(),
+  title: z.string(),
+  description: z.string(),
+  template: name.nullable(),
+  tasks: z.array(z.string()),
+  estimatedHours: z.number().nullable(),
+  priority,
+  priorityReason: z.string(),
+  /** Event time: when the need was seen, and until when it should be met. */
+  atMs: timeMs,
+  dueMs: timeMs,
+  trigger,
+  findings: z.array(finding),
+})
+export type OpenOrder = z.infer<typeof openOrder>
+
+/** A later step of the episode behind an order: kept as a finding; the priority only ever rises. */
+export const amendOrder = z.object({
+  kind: z.literal("amend"),
+  order: z.uuid(),
+  asset: name,
+  priority,
+  priorityReason: z.string(),
+  dueMs: timeMs,
+  atMs: timeMs,
+  finding,
+})
+export type AmendOrder = z.infer<typeof amendOrder>
+
+/** The work behind an order was recorded as done by the plant itself (a component was installed). */
+export const settleOrder = z.object({
+  kind: z.literal("settle"),
+  order: z.uuid(),
+  asset: name,
+  atMs: timeMs,
+  reason: z.string(),
+})
+export type SettleOrder = z.infer<typeof settleOrder>
+
+export const orderRequest = z.discriminatedUnion("kind", [openOrder, amendOrder, settleOrder])
+export type OrderRequest = z.infer<typeof orderRequest>
+
+/** States an order can be in; the life cycle of docs/decisions/ adds the steps between. */
+export const orderState = z.enum(["requested", "completed"])
+export type OrderState = z.infer<typeof orderState>
+
+/** An order as the store holds it and others see it. */
+export const workOrder = z.object({
+  id: z.uuid(),
+  number: z.string(),
+  type: orderType,
+  state: orderState,
+  site: name,
+  asset: name,
+  component: name.nullable(),
+  mergeKey: z.string(),
+  title: z.string(),
+  description: z.string(),
+  template: name.nullable(),
+  tasks: z.array(z.string()),
+  estimatedHours: z.number().nullable(),
+  priority,
+  priorityReason: z.string(),
+  requestedMs: timeMs,
+  dueMs: timeMs,
+  finishedMs: timeMs.nullable(),
+  trigger,
+  findings: z.array(finding),
+  version: z.number().int().positive(),
+})
+export type WorkOrder = z.infer<typeof workOrder>
+
+/** What happened to an order. `sequence` counts per order from 1; `actor` is a person's id or `system`. */
+export const orderEvent = z.object({
+  kind: z.enum(["created", "merged", "amended", "completed"]),
+  sequence: z.number().int().positive(),
+  atMs: timeMs,
+  actor: z.string(),
+  note: z.string(),
+  order: workOrder,
+})
+export type OrderEvent = z.infer<typeof orderEvent>
+
+export const deadLetterReasons = [
+  "unknown-topic",
+  "not-json",
+  "wrong-shape",
+  "not-a-number",
+  "unknown-unit",
+  "time-unreadable",
+  "unknown-asset",
+  "too-many-assets",
+  "too-many-signals",
+  "out-of-range",
+  "too-large",
+  "unusable-name",
+] as const
+
+/** A message, or part of one, that could not be taken: kept whole, with the reason, so that it can be replayed. */
+export const deadLetter = z.object({
+  id: z.uuid(),
+  reason: z.enum(deadLetterReasons),
+  /** What was wrong, where, and what was expected. */
+  detail: z.string(),
+  topic: z.string(),
+  /** The payload as base64; cut at the configured payload limit, and then `truncated`. */
+  payload: z.string(),
+  truncated: z.boolean(),
+  arrivedMs: timeMs,
+})
+export type DeadLetter = z.infer<typeof deadLetter>
