@@ -6,7 +6,7 @@ export default defineConfig({
     exclude: ["node_modules/**", "dist/**"],
     // Worker threads and real sockets: processes keep the test files apart.
     pool: "forks",
-    testTimeout: 60_000,
+    testTimeout: 20_000,
     hookTimeout: 60_000,
   },
 })

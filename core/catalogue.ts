@@ -53,6 +53,18 @@ export class Catalogue {
     return this.revisions.findLast((revision) => revision.effectiveMs <= ms)
   }
 
+  /** When, after this time of the plant's clock, the next revision takes effect. */
+  changesAfter(ms: number): number | undefined {
+    const later = this.revisions.map((revision) => revision.effectiveMs).filter((atMs) => atMs > ms)
+    return later.length === 0 ? undefined : Math.min(...later)
+  }
+
+  /** The revision that follows this one, announced already though perhaps not yet in effect. */
+  after(number: number): Revision | undefined {
+    if ((this.newest()?.number ?? 0) <= number) return undefined
+    return this.revisions.find((revision) => revision.number > number)
+  }
+
   private take(record: PlantRevision): void {
     if (record.revision <= (this.newest()?.number ?? 0)) return
     this.revisions.push(readRevision(record))

@@ -59,10 +59,14 @@ export type Selector = z.infer<typeof selector>
 const ruleOrder = z.strictObject({
   /** The least severity that makes an order. */
   from: severity.default("warning"),
-  type: orderType.default("predictive"),
+  /** By default the template's; else preventive for usage rules, predictive for all others. */
+  type: orderType.optional(),
   template: name.optional(),
-  /** What the work is for; with asset and component it decides which findings share an order. */
-  need: z.string().default("repair"),
+  /**
+   * What the work is for; with asset and component it decides which findings share an order. By default "repair",
+   * except that each usage rule is a need of its own.
+   */
+  need: z.string().optional(),
   /** Time from the finding until the work is due; by default from its priority. */
   due: duration.optional(),
 })
@@ -87,7 +91,7 @@ const plan = z.strictObject({
   for: selector,
   component: name.optional(),
   schedule: z.union([
-    /** Every so long after `from`. */
+    /** At `from` and every so long after it; whole days keep the site's time of day across clock changes. */
     z.strictObject({ every: duration, from: z.iso.datetime({ offset: true }) }),
     /** A cron pattern (minute hour day month weekday) in the site's time zone. */
     z.strictObject({ cron: z.string() }),

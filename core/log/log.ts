@@ -33,6 +33,8 @@ export interface Consumer<T> {
 export interface Subscription {
   /** Up to where (exclusive) this partition is safely derived from; the log may forget what every group has passed. */
   commit(partition: number, position: Position): void
+  /** Every record of this partition before here was processed; reaches `ends()` when there is nothing left to do. */
+  position(partition: number): Position
   /** Waits for the batch in hand, tells `revoked`, and leaves the group. */
   close(): Promise<void>
   /** Resolves after `close`; rejects with what `process`, `load` or `revoked` threw. */
@@ -59,6 +61,8 @@ export interface Log {
   /** For each partition the position that the next record will have at least. */
   ends(topic: Topic<unknown>): Promise<readonly Position[]>
   lags(): readonly Lag[]
+  /** Forgets a group that will not come back, so that it no longer holds back retention. */
+  declareDead(topic: Topic<unknown>, group: string): Promise<void>
   close(): Promise<void>
 }
 

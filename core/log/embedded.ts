@@ -1,0 +1,196 @@
+import { type Clock, every } from "../clock.ts"
+import { MillwrightError } from "../errors.ts"
+import { SqliteThread, type Statement } from "../sqlite/thread.ts"
+import type { Topic } from "../topics.ts"
+import { EmbeddedTopic, type Entry } from "./embedded-topic.ts"
+import type { Consumer, Lag, Log, LogRecord, NewRecord, Position, ReadRange, Subscription } from "./log.ts"
+
+export type EmbeddedLogOptions = {
+  readonly partitions: number
+  readonly clock: Clock
+  /**
+   * The least time between two commits: a record that comes alone is committed at once, a stream of them shares
+   * its fsyncs. 3 ms halves the CPU of a busy plant and is not seen in the latency of its alerts.
+   */
+  readonly lingerMs?: number
+  readonly maintenanceMs?: number
+}
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, next INTEGER NOT NULL, bytes INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS consumer_group (
+    topic TEXT NOT NULL, name TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (topic, name)
+  );
+`
+
+type Waiting = { resolve(): void; reject(error: Error): void }
+
+/**
+ * The log in one SQLite file. Every append waits for the next commit, which takes the records of all topics that
+ * have come meanwhile (group commit); the file's writer is a thread of its own. Positions count per topic.
+ */
+export class EmbeddedLog implements Log {
+  readonly partitions: number
+  private readonly writer: SqliteThread
+  private readonly reader: SqliteThread
+  private readonly clock: Clock
+  private readonly lingerMs: number
+  private readonly topics = new Map<string, EmbeddedTopic<unknown>>()
+  private readonly opening = new Map<string, Promise<EmbeddedTopic<unknown>>>()
+  private readonly stop = new AbortController()
+  private readonly maintained: Promise<void>
+  private waiting: Waiting[] = []
+  private flushing: Promise<void> | undefined
+  private lastCommitMs = Number.NEGATIVE_INFINITY
+
+  private constructor(writer: SqliteThread, reader: SqliteThread, options: EmbeddedLogOptions) {
+    this.writer = writer
+    this.reader = reader
+    this.partitions = options.partitions
+    this.clock = options.clock
+    this.lingerMs = options.lingerMs ?? 3
+    this.maintained = every(this.clock, options.maintenanceMs ?? 60_000, this.stop.signal, () =>
+      this.maintain(),
+    )
+    // A failed round of maintenance must not end the process: `close` reports it.
+    this.maintained.catch(() => {})
+  }
+
+  /** Opens or creates the file. Throws `LOG_PARTITIONS_CHANGED` where it was made with another number of partitions. */
+  static async open(path: string, options: EmbeddedLogOptions): Promise<EmbeddedLog> {
+    const writer = await SqliteThread.open(path)
+    await writer.script(schema)
+    await writer.run("INSERT OR IGNORE INTO setting VALUES ('partitions', ?)", [String(options.partitions)])
+    const [row] = await writer.all("SELECT value FROM setting WHERE name = 'partitions'")
+    if (row?.value !== String(options.partitions)) {
+      await writer.close()
+      throw new MillwrightError(
+        "LOG_PARTITIONS_CHANGED",
+        `${path} was made with ${row?.value} partitions, the configuration says ${options.partitions}: ` +
+          "an asset's records would change their partition. Set it back, or start with an empty directory.",
+      )
+    }
+    return new EmbeddedLog(writer, await SqliteThread.open(path, { readonly: true }), options)
+  }
+
+  async append<T>(topic: Topic<T>, records: readonly NewRecord<T>[]): Promise<void> {
+    if (records.length === 0) return
+    if (this.stop.signal.aborted) throw new MillwrightError("LOG_CLOSED", "the log is closed")
+    const target = this.topics.get(topic.name) ?? (await this.topic(topic))
+    target.add(records)
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+      this.flushing ??= this.flush()
+    })
+  }
+
+  async subscribe<T>(topic: Topic<T>, group: string, consumer: Consumer<T>): Promise<Subscription> {
+    const target = await this.topic(topic)
+    await this.writer.run("INSERT OR IGNORE INTO consumer_group VALUES (?, ?, 0)", [topic.name, group])
+    return target.group(group).join(target, consumer)
+  }
+
+  async follow<T>(
+    topic: Topic<T>,
+    each: (record: LogRecord<T>) => void | Promise<void>,
+  ): Promise<Subscription> {
+    return (await this.topic(topic)).follow(each)
+  }
+
+  async *read<T>(topic: Topic<T>, { partition, from = 0, to }: ReadRange = {}): AsyncGenerator<LogRecord<T>> {
+    const target = await this.topic(topic)
+    const end = Math.min(to ?? Number.MAX_SAFE_INTEGER, target.durableEnd)
+    for (let position = from; position < end; ) {
+      const stretch = await target.stored(position)
+      if (stretch === undefined) return
+      for (const record of stretch.records) {
+        if (record.position >= end) return
+        if (partition === undefined || record.partition === partition) yield record
+      }
+      position = stretch.nextPosition
+    }
+  }
+
+  async ends(topic: Topic<unknown>): Promise<readonly Position[]> {
+    const { end } = await this.topic(topic)
+    return new Array<Position>(this.partitions).fill(end)
+  }
+
+  lags(): readonly Lag[] {
+    return [...this.topics.values()].flatMap((topic) => topic.lags())
+  }
+
+  async declareDead(topic: Topic<unknown>, group: string): Promise<void> {
+    await this.writer.run("DELETE FROM consumer_group WHERE topic = ? AND name = ?", [topic.name, group])
+    ;(await this.topic(topic)).forget(group)
+  }
+
+  /** Remembers where the groups are, and lets go of what is too old or too much and passed by all of them. */
+  async maintain(): Promise<void> {
+    for (const topic of this.topics.values()) {
+      await this.writer.transaction(topic.groupStatements())
+      await topic.retain(this.clock.now())
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.stop.signal.aborted) return
+    this.stop.abort()
+    await this.flushing
+    await this.maintained
+    for (const topic of this.topics.values()) {
+      await topic.close()
+      await this.writer.transaction(topic.groupStatements())
+    }
+    await this.reader.close()
+    await this.writer.close()
+  }
+
+  /** Opens a topic once, however many ask at the same time. The map can't know each topic's own type of value. */
+  private topic<T>(topic: Topic<T>): Promise<EmbeddedTopic<T>> {
+    let opening = this.opening.get(topic.name) as Promise<EmbeddedTopic<T>> | undefined
+    if (opening === undefined) {
+      const threads = { writer: this.writer, reader: this.reader }
+      opening = EmbeddedTopic.open(topic, threads, this.partitions).then((opened) => {
+        this.topics.set(topic.name, opened as unknown as EmbeddedTopic<unknown>)
+        return opened
+      })
+      this.opening.set(topic.name, opening as Promise<unknown> as Promise<EmbeddedTopic<unknown>>)
+    }
+    return opening
+  }
+
+  private async flush(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const rest = this.lastCommitMs + this.lingerMs - this.clock.now()
+      // Even without a wait, one turn of the event loop lets the messages of the same socket read come along.
+      if (rest > 0) await this.clock.sleep(rest)
+      else await new Promise((resolve) => setImmediate(resolve))
+      this.lastCommitMs = this.clock.now()
+      await this.commit(this.lastCommitMs)
+    }
+    this.flushing = undefined
+  }
+
+  private async commit(nowMs: number): Promise<void> {
+    const waiting = this.waiting
+    this.waiting = []
+    const statements: Statement[] = []
+    const entries: [EmbeddedTopic<unknown>, readonly Entry[]][] = []
+    for (const topic of this.topics.values()) {
+      const taken = topic.take(nowMs)
+      if (taken === undefined) continue
+      entries.push([topic, taken.entries])
+      statements.push(...taken.statements)
+    }
+    try {
+      await this.writer.transaction(statements)
+    } catch (error) {
+      for (const { reject } of waiting) reject(error as Error)
+      return
+    }
+    for (const [topic, entry] of entries) topic.committed(entry)
+    for (const { resolve } of waiting) resolve()
+  }
+}
