@@ -13,6 +13,12 @@ export interface Service {
   readonly done: Promise<void>
 }
 
+/** A part of the pipeline between topics of the log, with tables of its own. */
+export interface Stage extends Service {
+  /** Brings its tables up to date. What it may be asked without running can be asked from here on. */
+  prepare(): Promise<void>
+}
+
 /** Where "now" comes from: the wall, or the newest event time seen (replays, simulations, backtests). */
 export type PlantClock = "wall" | "event"
 

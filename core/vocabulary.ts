@@ -5,9 +5,8 @@
 import { z } from "zod"
 
 /** Names of sites, assets, signals, rules: a letter or digit first, no `/`, `+`, `#` or control characters. */
-export const name = z
-  .string()
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u, "expected 1 to 128 letters, digits, spaces or . _ : @ -")
+export const namePattern = /^[\p{L}\p{N}][\p{L}\p{N} ._:@-]{0,127}$/u
+export const name = z.string().regex(namePattern, "expected 1 to 128 letters, digits, spaces or . _ : @ -")
 
 export const timeMs = z.number().int()
 

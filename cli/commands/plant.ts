@@ -1,0 +1,95 @@
+import { readFile, writeFile } from "node:fs/promises"
+import { createInterface } from "node:readline/promises"
+import type { Command } from "commander"
+import { MillwrightError, messageOf } from "../../core/errors.ts"
+import type { ResultOf } from "../operations.ts"
+import { print, table, when } from "../output.ts"
+import { answer, asker, type Surroundings, wholeNumber } from "../shared.ts"
+
+export function addPlant(program: Command, surroundings: Surroundings): void {
+  program
+    .command("apply <file>")
+    .description("apply a plant file: shows what it would change, and asks before it does")
+    .option("--reason <text>", "why, for the audit trail", "applied from the command line")
+    .option("--dry-run", "only check and show")
+    .option("--yes", "don't ask")
+    .addHelpText(
+      "after",
+      "\nExample:\n  millwright apply plant.yaml --as erika --reason 'new limits for P-101'",
+    )
+    .action(
+      async (
+        file: string,
+        options: { reason: string; dryRun?: boolean; yes?: boolean },
+        command: Command,
+      ) => {
+        const source = await readSource(file)
+        const ask = asker(command, surroundings)
+        const changes = await ask("plant.compare", { source })
+        if (options.dryRun || changes.length === 0) return answer(command, changes, showChanges)
+        if (!options.yes) {
+          showChanges(changes)
+          await confirm()
+        }
+        const revision = await ask("plant.apply", { source, reason: options.reason })
+        answer(command, revision ?? null, (made) => {
+          if (made !== null)
+            print(`revision ${made.revision} by ${made.author}, in effect from ${when(made.effectiveMs)}`)
+          else print("nothing to change")
+        })
+      },
+    )
+
+  program
+    .command("export [file]")
+    .description("write the plant file in effect to a file, or to standard output")
+    .action(async (file: string | undefined, _options, command: Command) => {
+      const revision = await asker(command, surroundings)("plant.export", {})
+      if (file === undefined) return answer(command, revision, ({ source }) => process.stdout.write(source))
+      await writeFile(file, revision.source)
+      print(`revision ${revision.revision} by ${revision.author} written to ${file}`)
+    })
+
+  program
+    .command("audit")
+    .description("who changed what, newest first")
+    .option("--limit <n>", "the newest so many", wholeNumber, 50)
+    .action(async (_options, command: Command) => {
+      const { limit } = command.opts()
+      answer(command, await asker(command, surroundings)("audit.list", { limit }), (rows) => {
+        if (rows.length === 0) return print("nothing was changed yet")
+        print(
+          table(rows, [
+            { title: "TIME", of: ({ atMs }) => when(atMs) },
+            { title: "WHO", of: ({ actor }) => actor },
+            { title: "WHAT", of: ({ action }) => action },
+            { title: "ON", of: ({ subject }) => subject },
+            { title: "DETAIL", of: ({ detail }) => detail.slice(0, 100) },
+          ]),
+        )
+      })
+    })
+}
+
+async function readSource(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8")
+  } catch (cause) {
+    throw new MillwrightError("USAGE", `the plant file can't be read: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function showChanges(changes: ResultOf<"plant.compare">): void {
+  const signs = { added: "+", changed: "~", removed: "-" }
+  for (const { change, what, id } of changes) print(`${signs[change]} ${what} ${id}`)
+  print(changes.length === 0 ? "nothing to change" : `${changes.length} changes`)
+}
+
+async function confirm(): Promise<void> {
+  if (!process.stdin.isTTY)
+    throw new MillwrightError("USAGE", "nobody is there to ask: confirm with --yes, or look with --dry-run")
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const reply = await terminal.question("Apply? [y/N] ")
+  terminal.close()
+  if (!/^y(es)?$/i.test(reply.trim())) throw new MillwrightError("USAGE", "nothing was applied")
+}

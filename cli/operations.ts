@@ -1,0 +1,110 @@
+import { z } from "zod"
+import type { App } from "../app.ts"
+import { MillwrightError } from "../core/errors.ts"
+import { authorise } from "../core/plant-register.ts"
+import { topics } from "../core/topics.ts"
+import {
+  type Detection,
+  deadLetterReasons,
+  name,
+  orderState,
+  orderType,
+  priority,
+  severity,
+} from "../core/vocabulary.ts"
+
+const limit = z.number().int().min(1).max(10_000)
+const letters = z.object({ reason: z.enum(deadLetterReasons).optional(), id: z.string().optional(), limit })
+
+function operation<I extends z.ZodType, O>(input: I, run: (app: App, input: z.infer<I>, actor: string) => O) {
+  return { input, run }
+}
+
+/** What can be asked of a plant's server: the same whether it runs elsewhere or the files are opened here. */
+export const operations = {
+  "orders.list": operation(
+    z.object({
+      state: orderState.optional(),
+      type: orderType.optional(),
+      site: name.optional(),
+      asset: name.optional(),
+      priority: priority.optional(),
+      limit: limit.max(500),
+      after: z.string().optional(),
+    }),
+    (app, filter) => app.workorders.list(filter),
+  ),
+  "orders.show": operation(z.object({ order: z.string() }), (app, { order }) => app.workorders.get(order)),
+  "detections.list": operation(
+    z.object({ asset: name.optional(), rule: name.optional(), severity: severity.optional(), limit }),
+    listDetections,
+  ),
+  "dead-letters.list": operation(letters, (app, query) => app.ingest.deadLetters.list(query)),
+  "dead-letters.replay": operation(letters, async (app, query, actor) => {
+    const plant = app.catalogue.newest()?.plant
+    if (plant !== undefined) authorise(plant, actor, ["engineer", "admin"])
+    return app.ingest.deadLetters.replay(query, actor, app.now())
+  }),
+  "devices.list": operation(z.object({}), async (app) => app.ingest.devices()),
+  "plant.compare": operation(z.object({ source: z.string() }), (app, { source }) =>
+    app.plant.compare(source),
+  ),
+  "plant.apply": operation(
+    z.object({ source: z.string(), reason: z.string() }),
+    (app, { source, reason }, actor) =>
+      app.plant.apply({ source, actor, reason, nowMs: app.now(), effectiveMs: app.effectiveMs() }),
+  ),
+  "plant.export": operation(z.object({}), async (app) => {
+    const newest = await app.plant.newest()
+    if (newest !== undefined) return newest
+    throw new MillwrightError("NOT_FOUND", "no plant file was applied yet: millwright apply FILE")
+  }),
+  "audit.list": operation(z.object({ limit }), (app, input) => app.audit.list(input.limit)),
+  status: operation(z.object({}), async (app) => ({
+    health: app.health(),
+    plantTimeMs: app.now(),
+    mqttPort: app.ingest.port,
+    lags: app.log.lags(),
+    orders: await app.workorders.counts(),
+  })),
+}
+
+export type Operations = typeof operations
+export type OperationName = keyof Operations
+export type InputOf<K extends OperationName> = z.input<Operations[K]["input"]>
+export type ResultOf<K extends OperationName> = Awaited<ReturnType<Operations[K]["run"]>>
+
+/** Checks the input and carries it out. Throws `USAGE` for an input that doesn't fit. */
+export async function perform<K extends OperationName>(
+  app: App,
+  name: K,
+  input: unknown,
+  actor: string,
+): Promise<ResultOf<K>> {
+  const parsed = operations[name].input.safeParse(input)
+  if (!parsed.success) throw new MillwrightError("USAGE", `${name}: ${z.prettifyError(parsed.error)}`)
+  // The table pairs each input with its own run; the compiler can't follow that through an index.
+  const run = operations[name].run as (app: App, input: unknown, actor: string) => Promise<ResultOf<K>>
+  return await run(app, parsed.data, actor)
+}
+
+async function listDetections(
+  app: App,
+  filter: {
+    asset?: string | undefined
+    rule?: string | undefined
+    severity?: string | undefined
+    limit: number
+  },
+): Promise<readonly Detection[]> {
+  const found: Detection[] = []
+  for await (const { value } of app.log.read(topics.detections)) {
+    if (value.kind === "tick") continue
+    if (filter.asset !== undefined && value.asset !== filter.asset) continue
+    if (filter.rule !== undefined && value.rule !== filter.rule) continue
+    if (filter.severity !== undefined && value.severity !== filter.severity) continue
+    found.push(value)
+    if (found.length > filter.limit) found.shift()
+  }
+  return found
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs"
+import { Command } from "commander"
+import { addDeadLetters } from "./commands/dead-letters.ts"
+import { addDemo } from "./commands/demo.ts"
+import { addDetections } from "./commands/detections.ts"
+import { addDevices } from "./commands/devices.ts"
+import { addMqttUser } from "./commands/mqtt-user.ts"
+import { addOrders } from "./commands/orders.ts"
+import { addPlant } from "./commands/plant.ts"
+import { addReplay } from "./commands/replay.ts"
+import { addSimulate } from "./commands/simulate.ts"
+import { addStart } from "./commands/start.ts"
+import { addStatus } from "./commands/status.ts"
+import { packageFile } from "./package-file.ts"
+import type { Surroundings } from "./shared.ts"
+
+/** The command line, a file for each command. */
+export function program(surroundings: Surroundings): Command {
+  const { version } = JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as { version: string }
+  const root = new Command("millwright")
+    .description("Predictive maintenance: MQTT telemetry in, explained work orders out.")
+    .version(version)
+    .option("-d, --directory <path>", "data directory (default: .millwright)")
+    .option("-c, --config <file>", "configuration file (default: millwright.yaml, where there is one)")
+    .option(
+      "--as <person>",
+      "who acts: a person of the plant file (default: MILLWRIGHT_AS, or your user name)",
+    )
+    .option("--json", "answer in JSON, for scripts")
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(millwright --help tells more)")
+    .exitOverride()
+  addDemo(root, surroundings)
+  addStart(root, surroundings)
+  addOrders(root, surroundings)
+  addDetections(root, surroundings)
+  addPlant(root, surroundings)
+  addDevices(root, surroundings)
+  addDeadLetters(root, surroundings)
+  addStatus(root, surroundings)
+  addReplay(root, surroundings)
+  addSimulate(root, surroundings)
+  addMqttUser(root)
+  for (const command of root.commands) inherit(root, command)
+  return root
+}
+
+/** Every command, also below another, leaves exit codes to `main.ts` and shows the options of all. */
+function inherit(parent: Command, command: Command): void {
+  command.copyInheritedSettings(parent)
+  for (const inner of command.commands) inherit(command, inner)
+}

@@ -1,0 +1,60 @@
+import { userInfo } from "node:os"
+import { type Command, InvalidArgumentError } from "commander"
+import { loadSettings, type Settings } from "../core/config.ts"
+import { ask } from "./control.ts"
+import type { InputOf, OperationName, ResultOf } from "./operations.ts"
+import { printJson } from "./output.ts"
+
+/** What `main.ts` hands to every command. */
+export type Surroundings = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Aborts on Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal
+}
+
+type Common = {
+  readonly directory?: string
+  readonly config?: string
+  readonly as?: string
+  readonly json?: boolean
+}
+
+export function settingsOf(
+  command: Command,
+  { env }: Surroundings,
+  overrides: Readonly<Record<string, unknown>> = {},
+): Settings {
+  const { directory, config } = command.optsWithGlobals<Common>()
+  return loadSettings({ env, file: config, overrides: { directory, ...overrides } })
+}
+
+/** Who acts: --as, MILLWRIGHT_AS, or the name of the system's user. */
+function actorOf(command: Command, { env }: Surroundings): string {
+  return command.optsWithGlobals<Common>().as ?? env.MILLWRIGHT_AS ?? userInfo().username
+}
+
+/** Asks the server of the directory that the command line names. */
+export function asker(command: Command, surroundings: Surroundings) {
+  const settings = settingsOf(command, surroundings, { logLevel: "warn" })
+  const actor = actorOf(command, surroundings)
+  return <K extends OperationName>(name: K, input: InputOf<K>): Promise<ResultOf<K>> =>
+    ask(settings, actor, name, input)
+}
+
+/** Prints an answer: as JSON with --json, else as `show` puts it. */
+export function answer<T>(command: Command, value: T, show: (value: T) => void): void {
+  if (command.optsWithGlobals<Common>().json) printJson(value)
+  else show(value)
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 0) return value
+  throw new InvalidArgumentError("expected a whole number")
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text)
+  if (value > 0) return value
+  throw new InvalidArgumentError("expected a number above 0")
+}

@@ -1,0 +1,213 @@
+import { createHash } from "node:crypto"
+import { isDeepStrictEqual } from "node:util"
+import type { Migration } from "kysely"
+import { Audit } from "./audit.ts"
+import type { Database } from "./db/database.ts"
+import { MillwrightError } from "./errors.ts"
+import type { Log } from "./log/log.ts"
+import { type Plant, parsePlant, type Role } from "./plant.ts"
+import { type PlantRevision, plantRevision, topics } from "./topics.ts"
+
+type PlantTables = { plant_revision: { revision: number; content: string; announced: number } }
+
+const migrations: Record<string, Migration> = {
+  "001-plant-revision": {
+    async up(db) {
+      await db.schema
+        .createTable("plant_revision")
+        .addColumn("revision", "integer", (column) => column.primaryKey())
+        .addColumn("content", "text", (column) => column.notNull())
+        .addColumn("announced", "integer", (column) => column.notNull())
+        .execute()
+    },
+  },
+}
+
+/** One thing that applying a plant file would do: "changed rule pump-vibration". */
+export type Difference = {
+  readonly change: "added" | "changed" | "removed"
+  readonly what: string
+  readonly id: string
+}
+
+export type ApplyRequest = {
+  readonly source: string
+  readonly actor: string
+  readonly reason: string
+  readonly nowMs: number
+  /** From when on, in the plant's time, the new revision counts. The first one counts for all time. */
+  readonly effectiveMs: number
+}
+
+/** What a stage has to say about a plant before it takes effect: a line for each problem. */
+export type PlantCheck = (plant: Plant) => readonly string[]
+
+/**
+ * Revisions of the plant file: kept in the database, announced on the topic `catalogue`. What was written and not
+ * yet announced when the process died is announced by the next `start`.
+ */
+export class PlantRegister {
+  private readonly database: Database
+  private readonly log: Log
+  private readonly audit: Audit
+  private readonly checks: readonly PlantCheck[]
+
+  constructor(database: Database, log: Log, checks: readonly PlantCheck[]) {
+    this.database = database
+    this.log = log
+    this.audit = new Audit(database)
+    this.checks = checks
+  }
+
+  async start(): Promise<void> {
+    await this.audit.migrate()
+    await this.database.migrate("plant", migrations)
+    await this.announce()
+  }
+
+  async newest(): Promise<PlantRevision | undefined> {
+    const row = await this.database
+      .tables<PlantTables>()
+      .selectFrom("plant_revision")
+      .select("content")
+      .orderBy("revision", "desc")
+      .limit(1)
+      .executeTakeFirst()
+    return row && plantRevision.parse(JSON.parse(row.content))
+  }
+
+  /** Checks a plant file and tells what applying it would change. Throws `PLANT_INVALID`. */
+  async compare(source: string): Promise<readonly Difference[]> {
+    return differences(await this.newestPlant(), this.check(source))
+  }
+
+  /** Makes a revision of it, if it changes anything; undefined if it doesn't. Throws `PLANT_INVALID`, `NOT_ALLOWED`. */
+  async apply({
+    source,
+    actor,
+    reason,
+    nowMs,
+    effectiveMs,
+  }: ApplyRequest): Promise<PlantRevision | undefined> {
+    const plant = this.check(source)
+    const before = await this.newest()
+    const previous = before && parsePlant(before.source)
+    if (previous !== undefined) authorise(previous, actor, ["engineer", "admin"])
+    const changes = differences(previous, plant)
+    if (changes.length === 0) return undefined
+    const revision: PlantRevision = {
+      revision: (before?.revision ?? 0) + 1,
+      plant: plant.plant,
+      source,
+      changedIn: changedIn(before, changes, plant),
+      effectiveMs: before === undefined ? 0 : effectiveMs,
+      author: actor,
+      reason,
+      atMs: nowMs,
+    }
+    await this.database.transaction<PlantTables, void>(async (trx) => {
+      await trx
+        .insertInto("plant_revision")
+        .values({ revision: revision.revision, content: JSON.stringify(revision), announced: 0 })
+        .execute()
+      const hash = createHash("sha256").update(source).digest("hex").slice(0, 12)
+      const summary = changes.map(({ change, what, id }) => `${change} ${what} ${id}`).join(", ")
+      await this.audit.record(trx, {
+        atMs: nowMs,
+        actor,
+        action: "plant.apply",
+        subject: `revision ${revision.revision}`,
+        detail: `${reason} (sha256 ${hash}: ${summary.slice(0, 2000)})`,
+      })
+    })
+    await this.announce()
+    return revision
+  }
+
+  private async newestPlant(): Promise<Plant | undefined> {
+    const newest = await this.newest()
+    return newest && parsePlant(newest.source)
+  }
+
+  private check(source: string): Plant {
+    const plant = parsePlant(source)
+    const lines = this.checks.flatMap((check) => check(plant))
+    if (lines.length === 0) return plant
+    throw new MillwrightError("PLANT_INVALID", `the plant file has problems:\n  ${lines.join("\n  ")}`)
+  }
+
+  private async announce(): Promise<void> {
+    const tables = this.database.tables<PlantTables>()
+    const rows = await tables
+      .selectFrom("plant_revision")
+      .select(["revision", "content"])
+      .where("announced", "=", 0)
+      .orderBy("revision")
+      .execute()
+    for (const { revision, content } of rows) {
+      const value = plantRevision.parse(JSON.parse(content))
+      await this.log.append(topics.catalogue, [{ key: value.plant, value }])
+      await tables
+        .updateTable("plant_revision")
+        .set({ announced: 1 })
+        .where("revision", "=", revision)
+        .execute()
+    }
+  }
+}
+
+const lists = {
+  sites: "site",
+  classes: "class",
+  assets: "asset",
+  rules: "rule",
+  plans: "plan",
+  templates: "template",
+  people: "person",
+} as const
+
+function differences(before: Plant | undefined, after: Plant): readonly Difference[] {
+  const found: Difference[] = []
+  for (const [list, what] of Object.entries(lists)) {
+    const old = new Map(before?.[list as keyof typeof lists].map((one) => [one.id, one]))
+    for (const one of after[list as keyof typeof lists]) {
+      const was = old.get(one.id)
+      old.delete(one.id)
+      if (was === undefined) found.push({ change: "added", what, id: one.id })
+      else if (!isDeepStrictEqual(was, one)) found.push({ change: "changed", what, id: one.id })
+    }
+    for (const id of old.keys()) found.push({ change: "removed", what, id })
+  }
+  for (const key of ["plant", "priorities", "dueWithin", "ingest"] as const) {
+    if (!isDeepStrictEqual(before?.[key], after[key])) {
+      found.push({ change: before === undefined ? "added" : "changed", what: "setting", id: key })
+    }
+  }
+  return found
+}
+
+function changedIn(
+  before: PlantRevision | undefined,
+  changes: readonly Difference[],
+  plant: Plant,
+): Record<string, number> {
+  const revision = (before?.revision ?? 0) + 1
+  const changed = new Set(changes.map(({ what, id }) => `${what}:${id}`))
+  const keys = [...plant.rules.map(({ id }) => `rule:${id}`), ...plant.plans.map(({ id }) => `plan:${id}`)]
+  return Object.fromEntries(
+    keys.map((key) => [key, changed.has(key) ? revision : (before?.changedIn[key] ?? revision)]),
+  )
+}
+
+/** Throws `NOT_ALLOWED` unless the actor has one of these roles. A plant without people leaves it to who has the files. */
+export function authorise(plant: Plant, actor: string, needed: readonly Role[]): void {
+  if (plant.people.length === 0) return
+  const able = plant.people.filter(({ roles }) => roles.some((role) => needed.includes(role)))
+  if (able.some(({ id }) => id === actor)) return
+  const known = plant.people.some(({ id }) => id === actor)
+  throw new MillwrightError(
+    "NOT_ALLOWED",
+    `${actor === "" ? "nobody was named" : known ? `"${actor}" may not do this` : `there is no "${actor}" in the plant`}: ` +
+      `it takes one of the roles ${needed.join(", ")} (${able.map(({ id }) => id).join(", ") || "nobody has one"}); say who acts with --as`,
+  )
+}

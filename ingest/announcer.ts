@@ -1,0 +1,120 @@
+import type { Clock } from "../core/clock.ts"
+import type { Database } from "../core/db/database.ts"
+import { type Claim, Positions } from "../core/db/positions.ts"
+import type { Consumer, Log, LogRecord, Position, Subscription } from "../core/log/log.ts"
+import { type Topic, topics } from "../core/topics.ts"
+import type { DetectionRecord, OrderEvent } from "../core/vocabulary.ts"
+import type { Broker } from "./broker.ts"
+
+type AnnouncerContext = { readonly log: Log; readonly database: Database; readonly clock: Clock }
+
+type Message = { readonly topic: string; readonly payload: string }
+
+/** Says detections and orders on MQTT, for operator panels: `v1/{site}/{asset}/detections` and `…/orders`. */
+export class Announcer {
+  private readonly log: Log
+  private readonly database: Database
+  private readonly clock: Clock
+  private readonly broker: Broker
+  private subscriptions: readonly Subscription[] = []
+
+  constructor({ log, database, clock }: AnnouncerContext, broker: Broker) {
+    this.log = log
+    this.database = database
+    this.clock = clock
+    this.broker = broker
+  }
+
+  async prepare(): Promise<void> {
+    await new Positions(this.database, "announcer", topics.detections.name).migrate()
+  }
+
+  async start(): Promise<void> {
+    this.subscriptions = [
+      await this.announce(topics.detections, (value: DetectionRecord) =>
+        value.kind === "tick"
+          ? undefined
+          : { topic: `v1/${value.site}/${value.asset}/detections`, payload: JSON.stringify(value) },
+      ),
+      await this.announce(topics.workOrderEvents, (value: OrderEvent) => ({
+        topic: `v1/${value.order.site}/${value.order.asset}/orders`,
+        payload: JSON.stringify(value),
+      })),
+    ]
+  }
+
+  async close(): Promise<void> {
+    for (const subscription of this.subscriptions) await subscription.close()
+  }
+
+  get done(): Promise<unknown> {
+    return Promise.all(this.subscriptions.map(({ done }) => done))
+  }
+
+  private async announce<T>(
+    topic: Topic<T>,
+    message: (value: T) => Message | undefined,
+  ): Promise<Subscription> {
+    const positions = new Positions(this.database, "announcer", topic.name)
+    const consumer = new AnnouncingConsumer(this.database, this.clock, positions, async (value: T) => {
+      const said = message(value)
+      if (said !== undefined) await this.broker.publish(said.topic, said.payload)
+    })
+    const subscription = await this.log.subscribe(topic, "announcer", consumer)
+    consumer.committed = (partition, position) => subscription.commit(partition, position)
+    return subscription
+  }
+}
+
+const saveMs = 1000
+
+/** Saves its positions about each second: after a crash no more than that is said again. */
+class AnnouncingConsumer<T> implements Consumer<T> {
+  committed: (partition: number, position: Position) => void = () => {}
+  private readonly database: Database
+  private readonly positions: Positions
+  private readonly say: (value: T) => Promise<void>
+  private readonly clock: Clock
+  private readonly claims = new Map<number, Claim>()
+  private readonly said = new Map<number, Position>()
+  private savedMs = Number.NEGATIVE_INFINITY
+
+  constructor(database: Database, clock: Clock, positions: Positions, say: (value: T) => Promise<void>) {
+    this.database = database
+    this.clock = clock
+    this.positions = positions
+    this.say = say
+  }
+
+  async load(partition: number): Promise<Position> {
+    const claim = await this.positions.claim(partition)
+    this.claims.set(partition, claim)
+    return claim.position
+  }
+
+  async process(records: readonly LogRecord<T>[]): Promise<void> {
+    for (const { partition, position, value } of records) {
+      await this.say(value)
+      this.said.set(partition, position + 1)
+      this.committed(partition, position + 1)
+    }
+    if (this.clock.now() - this.savedMs >= saveMs) await this.save([...this.said.keys()])
+  }
+
+  async revoked(partitions: readonly number[]): Promise<void> {
+    await this.save(partitions)
+    for (const partition of partitions) this.claims.delete(partition)
+  }
+
+  private async save(partitions: readonly number[]): Promise<void> {
+    this.savedMs = this.clock.now()
+    await this.database.transaction(async (trx) => {
+      for (const partition of partitions) {
+        const claim = this.claims.get(partition)
+        const position = this.said.get(partition)
+        this.said.delete(partition)
+        if (claim !== undefined && position !== undefined) await this.positions.save(trx, claim, position)
+      }
+    })
+  }
+}

@@ -1,0 +1,243 @@
+import { readFile } from "node:fs/promises"
+import { createServer, type Server, type Socket } from "node:net"
+import { createServer as createTlsServer } from "node:tls"
+import { Aedes, type AuthenticateError, type Client } from "aedes"
+import type { Logger } from "pino"
+import { Gauge, type Registry } from "prom-client"
+import { type Clock, every } from "../core/clock.ts"
+import { MillwrightError, messageOf } from "../core/errors.ts"
+import type { Intake } from "./intake.ts"
+import { passwordFits, readUsers } from "./users.ts"
+
+export type BrokerSettings = {
+  readonly host: string
+  readonly port: number
+  readonly maxPayloadBytes: number
+  readonly maxConnections: number
+  readonly users?: string | undefined
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
+}
+
+/** What Millwright itself says on its broker; nobody else may publish there. */
+const ownTopics = /^v1\/[^/]+\/[^/]+\/(detections|orders)$/
+
+/** Beyond a payload: its topic, and what one read of the socket brings along. */
+const framingBytes = 262_144
+const sweepMs = 250
+
+/**
+ * The embedded MQTT 3.1.1 broker. aedes sends PUBACK when `authorizePublish` calls back, and only then hands the
+ * message on, so that hook is where a message is taken in: PUBACK follows the commit. All messages of one socket
+ * read wait there together and the next read waits for them, which shares the commit and slows a publisher down.
+ */
+export class Broker {
+  private readonly intake: Intake
+  private readonly clock: Clock
+  private readonly settings: BrokerSettings
+  private readonly logger: Logger
+  private readonly connections: Gauge
+  private readonly stop = new AbortController()
+  private readonly sockets = new Map<Socket, { packets: number; bytes: number }>()
+  private users: ReadonlyMap<string, string> | undefined
+  private aedes: Aedes | undefined
+  private server: Server | undefined
+  private sweeping: Promise<void> = Promise.resolve()
+  /** By client, its subscriptions to anything but what Millwright itself says. */
+  private readonly listeners = new Map<string, Set<string>>()
+
+  constructor(
+    context: {
+      readonly intake: Intake
+      readonly clock: Clock
+      readonly logger: Logger
+      readonly metrics: Registry
+    },
+    settings: BrokerSettings,
+  ) {
+    this.intake = context.intake
+    this.clock = context.clock
+    this.logger = context.logger
+    this.settings = settings
+    this.connections = new Gauge({
+      name: "millwright_mqtt_connections",
+      help: "Open MQTT connections",
+      registers: [context.metrics],
+    })
+  }
+
+  /** Throws `PORT_UNUSABLE` when the address can't be had. */
+  async start(): Promise<void> {
+    const { host, port, users } = this.settings
+    this.users = users === undefined ? undefined : await readUsers(users)
+    const aedes = await Aedes.createBroker({ queueLimit: 10_000 })
+    this.aedes = aedes
+    aedes.authenticate = (_client, name, password, done) => {
+      this.authenticate(name, password).then(
+        (fits) => done(fits ? null : refused("bad user name or password"), fits),
+        (error: Error) => done(refused(error.message), false),
+      )
+    }
+    aedes.authorizePublish = (client, packet, done) => {
+      if (packet.topic.startsWith("$")) done(new Error(`${packet.topic}: topics with $ are the broker's own`))
+      else if (ownTopics.test(packet.topic))
+        done(new Error(`${packet.topic}: only Millwright publishes there`))
+      else this.take(client, packet.topic, packet.payload, done)
+    }
+    const publish = aedes.publish.bind(aedes) as (...parts: unknown[]) => void
+    // Handing a message to nobody still costs a third of what taking it in does.
+    const publishIfHeard = (packet: { topic: string; retain: boolean }, client: unknown, done: unknown) => {
+      const isHeard =
+        this.listeners.size > 0 || packet.retain || typeof client !== "object" || client === null
+      if (isHeard) publish(packet, client, done)
+      else if (typeof done === "function") done()
+    }
+    aedes.publish = publishIfHeard as unknown as typeof aedes.publish
+    aedes.on("subscribe", (subscriptions, { id }) => {
+      for (const { topic } of subscriptions) this.listens(id, topic)
+    })
+    aedes.on("unsubscribe", (filters, client) => {
+      for (const filter of filters) this.listeners.get(client?.id)?.delete(filter)
+      if (this.listeners.get(client?.id)?.size === 0) this.listeners.delete(client?.id)
+    })
+    aedes.on("clientDisconnect", (client) => {
+      if (client.clean) this.listeners.delete(client.id)
+    })
+    aedes.on("clientError", (client, error) =>
+      this.logger.warn({ client: client.id, error: error.message }, "MQTT client dropped"),
+    )
+    aedes.on("connectionError", (_client, error) =>
+      this.logger.warn({ error: error.message }, "MQTT connection refused"),
+    )
+    this.server = await this.createServer((socket) => this.accept(socket, aedes))
+    this.server.maxConnections = this.settings.maxConnections
+    await listen(this.server, host, port)
+    this.sweeping = every(this.clock, sweepMs, this.stop.signal, () => this.sweep())
+    this.logger.info({ host, port: this.port }, "MQTT broker is listening")
+  }
+
+  /** The port that it listens on: with port 0 the system chose one. */
+  get port(): number {
+    const address = this.server?.address()
+    return typeof address === "object" && address !== null ? address.port : this.settings.port
+  }
+
+  /** Says something to whoever subscribed; nothing is kept for those who are away. */
+  publish(topic: string, payload: string): Promise<void> {
+    const aedes = this.aedes
+    if (aedes === undefined) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      aedes.publish({ cmd: "publish", topic, payload, qos: 1, retain: false, dup: false }, (error) =>
+        error ? reject(error) : resolve(),
+      )
+    })
+  }
+
+  /** No new connection, then no new message; what was taken is acknowledged before the connections end. */
+  async close(): Promise<void> {
+    this.stop.abort()
+    await this.sweeping
+    const aedes = this.aedes
+    const server = this.server
+    const closed = server && new Promise((resolve) => server.close(resolve))
+    for (const socket of this.sockets.keys()) socket.pause()
+    await this.intake.drain()
+    if (aedes !== undefined) await new Promise<void>((resolve) => aedes.close(resolve))
+    for (const socket of this.sockets.keys()) socket.destroy()
+    await closed
+  }
+
+  private take(
+    client: Client | null,
+    topic: string,
+    payload: Buffer | string,
+    done: (error?: Error | null) => void,
+  ): void {
+    const seen = client === null ? undefined : this.sockets.get(client.conn as Socket)
+    if (seen !== undefined) seen.packets += 1
+    const bytes = typeof payload === "string" ? Buffer.from(payload) : payload
+    this.intake.take(topic, bytes, this.clock.now(), (error) => {
+      if (error === undefined) return done(null)
+      // Without PUBACK the publisher keeps the message and sends it again on its next connection.
+      this.logger.error(
+        { error: error.message, topic },
+        "a message could not be stored: its connection is closed",
+      )
+      done(error)
+    })
+  }
+
+  private listens(client: string, filter: string): void {
+    if (ownTopics.test(filter)) return
+    const filters = this.listeners.get(client) ?? new Set()
+    this.listeners.set(client, filters.add(filter))
+  }
+
+  private async authenticate(name: string | undefined, password: Buffer | undefined): Promise<boolean> {
+    if (this.users === undefined) return true
+    const hash = this.users.get(name ?? "")
+    return hash !== undefined && passwordFits(hash, password?.toString() ?? "")
+  }
+
+  private accept(socket: Socket, aedes: Aedes): void {
+    socket.setNoDelay(true)
+    this.sockets.set(socket, { packets: 0, bytes: 0 })
+    this.connections.set(this.sockets.size)
+    socket.once("close", () => {
+      this.sockets.delete(socket)
+      this.connections.set(this.sockets.size)
+    })
+    aedes.handle(socket)
+  }
+
+  /**
+   * Closes connections that send one packet without an end: the parser keeps it in memory until it is whole, and
+   * MQTT lets it claim 256 MB.
+   */
+  private sweep(): void {
+    const limit = this.settings.maxPayloadBytes + framingBytes
+    for (const [socket, seen] of this.sockets) {
+      if (seen.packets > 0) {
+        seen.packets = 0
+        seen.bytes = socket.bytesRead
+      } else if (socket.bytesRead - seen.bytes > limit) {
+        this.logger.warn(
+          { bytes: socket.bytesRead - seen.bytes, limit: this.settings.maxPayloadBytes },
+          "MQTT connection closed: its packet is larger than mqtt.maxPayloadBytes",
+        )
+        socket.destroy()
+      }
+    }
+  }
+
+  private async createServer(accept: (socket: Socket) => void): Promise<Server> {
+    const { tlsCert, tlsKey } = this.settings
+    if (tlsCert === undefined || tlsKey === undefined) return createServer(accept)
+    try {
+      return createTlsServer({ cert: await readFile(tlsCert), key: await readFile(tlsKey) }, accept)
+    } catch (cause) {
+      throw new MillwrightError("CONFIG_INVALID", `mqtt.tlsCert, mqtt.tlsKey: ${messageOf(cause)}`, { cause })
+    }
+  }
+}
+
+function refused(message: string): AuthenticateError {
+  return Object.assign(new Error(message), { returnCode: 4 })
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === "EADDRINUSE" ? "is in use by another program" : `can't be used (${cause.message})`
+      reject(
+        new MillwrightError(
+          "PORT_UNUSABLE",
+          `MQTT address ${host}:${port} ${why}: stop that program, or set mqtt.port (MILLWRIGHT_MQTT_PORT)`,
+          { cause },
+        ),
+      )
+    })
+    server.listen(port, host, resolve)
+  })
+}

@@ -1,0 +1,32 @@
+import type { LogRecord, Position } from "../../core/log/log.ts"
+import type { AssetEvent, Reading, TelemetryRecord } from "../../core/vocabulary.ts"
+
+/** Records on their way to the store, and up to where in each partition they reach. */
+export class Batch {
+  readonly entries: (Reading | AssetEvent)[] = []
+  /** For each partition the position after its last record. */
+  readonly positions = new Map<number, Position>()
+  samples = 0
+  /** Samples, events and ticks: what fills the memory. */
+  size = 0
+  newestMs = Number.NEGATIVE_INFINITY
+  oldestAppendedMs = Number.POSITIVE_INFINITY
+
+  get isEmpty(): boolean {
+    return this.size === 0
+  }
+
+  add({ partition, position, appendedMs, value }: LogRecord<TelemetryRecord>): void {
+    this.positions.set(partition, position + 1)
+    this.oldestAppendedMs = Math.min(this.oldestAppendedMs, appendedMs)
+    this.size++
+    // A tick only moves the plant's clock; its position counts all the same.
+    if (value.kind === "tick") return
+    this.entries.push(value)
+    this.newestMs = Math.max(this.newestMs, value.atMs)
+    if (value.kind === "event") return
+    const samples = Object.keys(value.values).length
+    this.samples += samples
+    this.size += samples
+  }
+}

@@ -1,0 +1,238 @@
+import { type Clock, every } from "../../core/clock.ts"
+import type { Database } from "../../core/db/database.ts"
+import { type Claim, Positions } from "../../core/db/positions.ts"
+import { MillwrightError, messageOf } from "../../core/errors.ts"
+import type { Consumer, Log, LogRecord, Position, Subscription } from "../../core/log/log.ts"
+import type { Stage, StageContext } from "../../core/service.ts"
+import type { TelemetryStore } from "../../core/telemetry.ts"
+import { topics } from "../../core/topics.ts"
+import type { TelemetryRecord } from "../../core/vocabulary.ts"
+import { Batch } from "./batch.ts"
+import { type HistorianMetrics, historianMetrics } from "./metrics.ts"
+
+const group = "historian"
+const firstRetryMs = 500
+const longestRetryMs = 30_000
+
+type HistorianSettings = {
+  /** The longest that a record waits for others to be written with. */
+  readonly flushMs: number
+  /** So many samples are written at once, and as many again are collected meanwhile: the bound on memory. */
+  readonly flushSamples: number
+  /** Samples and events this much older than the newest one are forgotten. */
+  readonly retentionMs: number
+  readonly retainEveryMs: number
+}
+
+const defaults: HistorianSettings = {
+  flushMs: 500,
+  flushSamples: 50_000,
+  retentionMs: 400 * 86_400_000,
+  retainEveryMs: 3_600_000,
+}
+
+/**
+ * Writes telemetry from the log to the store, in batches. The position moves once a batch is durable, so a restart
+ * repeats and never skips. While the store can't be written to, nothing is dropped: the records wait in the log.
+ */
+export function createHistorian(
+  context: StageContext & {
+    readonly store: TelemetryStore
+    readonly settings?: Partial<HistorianSettings>
+  },
+): Stage {
+  return new Historian(context, { ...defaults, ...context.settings })
+}
+
+class Historian implements Stage, Consumer<TelemetryRecord> {
+  readonly done: Promise<void>
+  private readonly log: Log
+  private readonly database: Database
+  private readonly clock: Clock
+  private readonly logger: StageContext["logger"]
+  private readonly store: TelemetryStore
+  private readonly settings: HistorianSettings
+  private readonly metrics: HistorianMetrics
+  private readonly positions: Positions
+  private readonly claims = new Map<number, Claim>()
+  private readonly stop = new AbortController()
+  private subscribed: Promise<Subscription> | undefined
+  private retained: Promise<void> = Promise.resolve()
+  private batch = new Batch()
+  private collectingSinceMs = 0
+  private isTiming = false
+  private writing: Promise<void> | undefined
+  private newestMs = Number.NEGATIVE_INFINITY
+  private failure: { readonly error: unknown } | undefined
+  private end!: { resolve(): void; reject(error: unknown): void }
+
+  constructor(
+    { log, database, clock, logger, metrics, store }: StageContext & { readonly store: TelemetryStore },
+    settings: HistorianSettings,
+  ) {
+    this.log = log
+    this.database = database
+    this.clock = clock
+    this.logger = logger
+    this.store = store
+    this.settings = settings
+    this.metrics = historianMetrics(metrics)
+    this.positions = new Positions(database, group, topics.telemetry.name)
+    this.done = new Promise((resolve, reject) => {
+      this.end = { resolve, reject }
+    })
+    // Whoever started the service decides what a failure means; until then it must not end the process.
+    this.done.catch(() => {})
+  }
+
+  prepare(): Promise<void> {
+    return this.positions.migrate()
+  }
+
+  async start(): Promise<void> {
+    this.subscribed = this.log.subscribe(topics.telemetry, group, this)
+    const { done } = await this.subscribed
+    done.catch((error) => this.fail(error))
+    const { retainEveryMs } = this.settings
+    this.retained = every(this.clock, retainEveryMs, this.stop.signal, () => this.retain())
+  }
+
+  async close(): Promise<void> {
+    this.stop.abort()
+    try {
+      const subscription = await this.subscribed
+      await subscription?.close()
+    } catch (error) {
+      this.fail(error)
+    }
+    await this.retained
+    this.end.resolve()
+  }
+
+  async load(partition: number): Promise<Position> {
+    const claim = await this.positions.claim(partition)
+    this.claims.set(partition, claim)
+    return claim.position
+  }
+
+  async process(records: readonly LogRecord<TelemetryRecord>[]): Promise<void> {
+    this.check()
+    for (const record of records) {
+      if (this.batch.isEmpty) this.collectingSinceMs = this.clock.now()
+      this.batch.add(record)
+      if (this.batch.size >= this.settings.flushSamples) await this.beginWrite()
+    }
+    if (this.isTiming) return
+    this.isTiming = true
+    this.writeInTime().catch((error) => this.fail(error))
+  }
+
+  async revoked(partitions: readonly number[]): Promise<void> {
+    await this.beginWrite()
+    await this.writing
+    this.check()
+    for (const partition of partitions) this.claims.delete(partition)
+  }
+
+  /** Writes what has been collected for `flushMs`, until nothing is. */
+  private async writeInTime(): Promise<void> {
+    while (!this.batch.isEmpty) {
+      const { batch } = this
+      const restMs = this.collectingSinceMs + this.settings.flushMs - this.clock.now()
+      await this.clock.sleep(restMs, this.stop.signal)
+      if (this.batch === batch) await this.beginWrite()
+    }
+    this.isTiming = false
+  }
+
+  /** Begins to write what is collected. Waits for the write before it: that is the back-pressure on the log. */
+  private async beginWrite(): Promise<void> {
+    while (this.writing !== undefined) await this.writing
+    this.check()
+    if (this.batch.isEmpty) return
+    const { batch } = this
+    this.batch = new Batch()
+    this.writing = this.write(batch)
+      .catch((error) => this.fail(error))
+      .finally(() => {
+        this.writing = undefined
+      })
+  }
+
+  private async write(batch: Batch): Promise<void> {
+    const startMs = this.clock.now()
+    await this.untilDone(() => this.store.write(batch.entries))
+    // Only now: a position that ran ahead of the store would skip samples after a crash.
+    await this.untilDone(() => this.savePositions(batch))
+    const subscription = await this.subscribed
+    for (const [partition, position] of batch.positions) subscription?.commit(partition, position)
+    this.newestMs = Math.max(this.newestMs, batch.newestMs)
+    const nowMs = this.clock.now()
+    this.metrics.samples.inc(batch.samples)
+    this.metrics.batchSamples.observe(batch.samples)
+    this.metrics.writeSeconds.observe((nowMs - startMs) / 1000)
+    this.metrics.lagSeconds.set((nowMs - batch.oldestAppendedMs) / 1000)
+  }
+
+  private savePositions(batch: Batch): Promise<void> {
+    return this.database.transaction(async (trx) => {
+      for (const [partition, position] of batch.positions) {
+        const claim = this.claims.get(partition)
+        if (claim !== undefined) await this.positions.save(trx, claim, position)
+      }
+    })
+  }
+
+  /** Tries again for as long as trying again may help and nobody wants to stop. */
+  private async untilDone(work: () => Promise<void>): Promise<void> {
+    let waitMs = firstRetryMs
+    for (let failures = 0; ; failures++) {
+      const error = await failureOf(work)
+      if (error === undefined) {
+        if (failures > 0) this.logger.info({ failures }, "telemetry is written again")
+        return
+      }
+      const mayHelp = error instanceof MillwrightError && error.canRetry
+      if (!mayHelp || this.stop.signal.aborted) throw error
+      if (failures === 0) {
+        this.logger.error(
+          { err: error },
+          `telemetry can't be written and waits in the log: ${messageOf(error)}`,
+        )
+      }
+      await this.clock.sleep(waitMs, this.stop.signal)
+      waitMs = Math.min(2 * waitMs, longestRetryMs)
+    }
+  }
+
+  private async retain(): Promise<void> {
+    if (this.newestMs === Number.NEGATIVE_INFINITY) return
+    const error = await failureOf(() => this.store.forgetBefore(this.newestMs - this.settings.retentionMs))
+    if (error !== undefined) {
+      this.logger.error({ err: error }, `old telemetry was not forgotten: ${messageOf(error)}`)
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== undefined) return
+    this.failure = { error }
+    this.logger.error(
+      { err: error },
+      `the historian has stopped, the log keeps the rest: ${messageOf(error)}`,
+    )
+    this.end.reject(error)
+  }
+
+  private check(): void {
+    if (this.failure !== undefined) throw this.failure.error
+  }
+}
+
+async function failureOf(work: () => Promise<void>): Promise<unknown> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}

@@ -1,0 +1,140 @@
+import { Counter, type Registry } from "prom-client"
+import { v4 as uuid } from "uuid"
+import type { Catalogue } from "../core/catalogue.ts"
+import type { Log, NewRecord } from "../core/log/log.ts"
+import { type Plant, parsePlant } from "../core/plant.ts"
+import { topics } from "../core/topics.ts"
+import type { DeadLetter, TelemetryRecord } from "../core/vocabulary.ts"
+import { createDecoder, type Decoder } from "./decode/decoder.ts"
+import type { DeviceRegistry } from "./registry.ts"
+import type { SilentPartitions } from "./silent-partitions.ts"
+
+/** Until a plant file is applied: everything on the default topics is discovered. */
+const emptyPlant: Plant = parsePlant("plant: unnamed\nsites: [{ id: default }]")
+
+export type IntakeLimits = { readonly maxPayloadBytes: number; readonly maxAssets: number }
+
+/** Told whether a message is safe: without an error it is in the log, or in dead letters. */
+export type Settle = (error?: Error) => void
+
+type Batch = { records: NewRecord<TelemetryRecord>[]; letters: NewRecord<DeadLetter>[]; settles: Settle[] }
+
+/** The one way in: MQTT messages, whoever carried them, to records in the log. */
+export class Intake {
+  private readonly log: Log
+  private readonly catalogue: Catalogue
+  private readonly devices: DeviceRegistry
+  private readonly silent: SilentPartitions | undefined
+  private readonly limits: IntakeLimits
+  private readonly messages: Counter
+  private readonly faults: Counter<"reason">
+  private batch: Batch | undefined
+  private decoder: Decoder
+  private revision = 0
+  private inFlight: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    context: { readonly log: Log; readonly catalogue: Catalogue; readonly metrics: Registry },
+    parts: { readonly devices: DeviceRegistry; readonly silent: SilentPartitions | undefined },
+    limits: IntakeLimits,
+  ) {
+    this.log = context.log
+    this.catalogue = context.catalogue
+    this.devices = parts.devices
+    this.silent = parts.silent
+    this.limits = limits
+    this.decoder = this.decoderFor(emptyPlant)
+    const registers = [context.metrics]
+    this.messages = new Counter({
+      name: "millwright_messages_total",
+      help: "MQTT messages taken in",
+      registers,
+    })
+    this.faults = new Counter({
+      name: "millwright_dead_letters_total",
+      help: "Messages, or parts of them, that could not be taken",
+      labelNames: ["reason"],
+      registers,
+    })
+  }
+
+  /** Takes a message; `settle` is called once it is durable. Messages of one turn of the event loop share an append. */
+  take(topic: string, payload: Buffer, arrivedMs: number, settle: Settle): void {
+    this.followCatalogue()
+    const { records, faults, clocksAhead } = this.decoder.decode(topic, payload, arrivedMs)
+    this.messages.inc()
+    if (this.batch === undefined) {
+      this.batch = { records: [], letters: [], settles: [] }
+      queueMicrotask(() => this.send())
+    }
+    const { batch } = this
+    for (const record of records) {
+      this.devices.saw(record)
+      batch.records.push({ key: record.asset, value: record })
+      if (this.silent !== undefined) batch.records.push(...this.silent.after(record))
+    }
+    for (const { asset, aheadMs } of clocksAhead) this.devices.clockAhead(asset, aheadMs)
+    for (const { reason, detail } of faults) {
+      this.faults.inc({ reason })
+      batch.letters.push({
+        key: topic.slice(0, 256),
+        value: this.letter(reason, detail, topic, payload, arrivedMs),
+      })
+    }
+    batch.settles.push(settle)
+  }
+
+  /** Resolves when everything taken so far is settled. */
+  async drain(): Promise<void> {
+    await this.inFlight
+  }
+
+  private send(): void {
+    const batch = this.batch
+    this.batch = undefined
+    if (batch === undefined) return
+    const durable = Promise.all([
+      this.log.append(topics.telemetry, batch.records),
+      this.log.append(topics.deadLetters, batch.letters),
+    ])
+    this.inFlight = durable.then(
+      () => settleAll(batch.settles),
+      (error: Error) => settleAll(batch.settles, error),
+    )
+  }
+
+  private followCatalogue(): void {
+    const newest = this.catalogue.newest()
+    if (newest === undefined || newest.number === this.revision) return
+    this.revision = newest.number
+    this.decoder = this.decoderFor(newest.plant)
+  }
+
+  private decoderFor(plant: Plant): Decoder {
+    const { maxPayloadBytes, maxAssets } = this.limits
+    return createDecoder(plant, { maxPayloadBytes, maxDiscoveredAssets: maxAssets })
+  }
+
+  private letter(
+    reason: DeadLetter["reason"],
+    detail: string,
+    topic: string,
+    payload: Buffer,
+    arrivedMs: number,
+  ): DeadLetter {
+    const kept = payload.subarray(0, this.limits.maxPayloadBytes)
+    return {
+      id: uuid(),
+      reason,
+      detail,
+      topic,
+      payload: kept.toString("base64"),
+      truncated: kept.length < payload.length,
+      arrivedMs,
+    }
+  }
+}
+
+function settleAll(settles: readonly Settle[], error?: Error): void {
+  for (const settle of settles) settle(error)
+}

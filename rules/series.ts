@@ -1,0 +1,32 @@
+import { z } from "zod"
+import type { Evidence } from "../core/vocabulary.ts"
+
+const kept = 16
+
+/** The newest usable samples of one signal of one asset: a ring that the signal's watches share for their evidence. */
+export const series = z.object({
+  signal: z.string(),
+  /** The time of the newest sample, usable or not: what comes at or before it is a duplicate or late. */
+  markMs: z.number(),
+  /** The newest usable value. */
+  value: z.number(),
+  atMs: z.array(z.number()).max(kept),
+  values: z.array(z.number()).max(kept),
+  next: z.number().int(),
+})
+export type Series = z.infer<typeof series>
+
+export function remember(series: Series, atMs: number, value: number): void {
+  series.value = value
+  series.atMs[series.next] = atMs
+  series.values[series.next] = value
+  series.next = series.next + 1 === kept ? 0 : series.next + 1
+}
+
+/** The samples kept from this span (both ends inclusive), oldest first. */
+export function samplesIn(series: Series, fromMs: number, toMs: number): Evidence["samples"] {
+  return series.atMs
+    .map((atMs, at) => ({ signal: series.signal, atMs, value: series.values[at] ?? 0 }))
+    .filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
+    .sort((a, b) => a.atMs - b.atMs)
+}

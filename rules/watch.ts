@@ -1,0 +1,108 @@
+import { z } from "zod"
+import type { RuleSpec } from "../core/plant.ts"
+import { type AssetEvent, type Detection, type Evidence, severity, timeMs } from "../core/vocabulary.ts"
+import type { Series } from "./series.ts"
+
+// Plain integers stand for "never" and "no deadline": unlike infinity and null they survive JSON,
+// and a field that only ever holds numbers is updated in place.
+export const never = Number.MIN_SAFE_INTEGER
+export const noDeadline = Number.MAX_SAFE_INTEGER
+
+/** A rule as read from one revision of the plant, for assets of one class. */
+export type Rule<Params = unknown> = {
+  readonly spec: RuleSpec
+  readonly kind: RuleKind
+  readonly params: Params
+  /** The plant's revision in which the rule last changed. */
+  readonly revision: number
+  /** SHA-256 of all that decides: a watch keeps its state for as long as this stays. */
+  readonly parameters: string
+  readonly unit: string | null
+  /** What is watched, as a sentence begins: "bearing vibration". */
+  readonly subject: string
+}
+
+const openEpisode = z.object({
+  id: z.uuid(),
+  /** Of the last step. */
+  sequence: z.number().int(),
+  openedAtMs: timeMs,
+  atMs: timeMs,
+  severity,
+  limit: z.number().nullable(),
+})
+
+/** What a watch keeps between records. */
+export const watchState = z.object({
+  rule: z.string(),
+  parameters: z.string(),
+  /** How many episodes this rule has opened on this asset. */
+  opened: z.number().int(),
+  episode: openEpisode.nullable(),
+  /** When the condition last ended by itself. */
+  endedMs: z.number(),
+  dueMs: z.number(),
+  /** The kind's own, by its `memory` schema. */
+  memory: z.unknown(),
+})
+type WatchState<Memory> = z.infer<typeof watchState> & { memory: Memory }
+
+/** One rule on one asset. */
+export type Watch<Params = unknown, Memory = unknown> = {
+  readonly rule: Rule<Params>
+  readonly site: string
+  readonly asset: string
+  readonly state: WatchState<Memory>
+  /** The newest samples of the rule's signal. */
+  readonly series: Series
+  /** The watch, on the same asset, of the rule that this one asks for besides its own condition. */
+  companion: Watch | undefined
+  /** The watches whose companion this is. */
+  readonly followers: Watch[]
+  readonly outbox: { detections: Detection[] }
+  readonly timers: Timers
+}
+
+/** The earliest deadline of an asset's watches; it may be too early, never too late. */
+export type Timers = { nextDueMs: number }
+
+/** Has `fire` called at this time of the asset's clock, in place of an earlier wish. */
+export function setDeadline(watch: Watch, dueMs: number): void {
+  watch.state.dueMs = dueMs
+  if (dueMs < watch.timers.nextDueMs) watch.timers.nextDueMs = dueMs
+}
+
+/** What a kind knows of its reasons; samples come from the watch's series, from `fromMs` on. */
+type Grounds = Pick<Evidence, "statistic" | "fromMs" | "baseline"> & {
+  readonly events?: Evidence["events"]
+}
+
+/**
+ * One kind of rule. Its functions are steps over `watch.state.memory`: no IO, no clock, and nothing kept elsewhere.
+ * Memory is plain JSON without NaN and infinities, so that a restored watch goes on bit for bit.
+ * Methods are declared as methods, which lets one table hold kinds of different memories: a kind only ever gets
+ * the watches that were made with it.
+ */
+export interface RuleKind<Params = unknown, Memory = unknown> {
+  readonly params: z.ZodType<Params>
+  readonly memory: z.ZodType<Memory>
+  /** Which signal the rule must name. */
+  readonly signal: "any" | "meter" | "none"
+  /** Takes no samples whose time was made up at arrival, since a redelivery would count twice. */
+  readonly timedOnly?: boolean
+  fresh(params: Params): Memory
+  /** The codes of events that it hears. */
+  codes?(params: Params): readonly string[]
+  /** The rule whose episode it asks for besides its own condition. */
+  companion?(params: Params): string | undefined
+  /** A sample, newer than all before it. */
+  sample?(watch: Watch<Params, Memory>, atMs: number, value: number): void
+  event?(watch: Watch<Params, Memory>, event: AssetEvent): void
+  /** The companion's episode has opened. */
+  joined?(watch: Watch<Params, Memory>, atMs: number): void
+  /** The deadline has come; it is unset, and `atMs` is its own time. */
+  fire?(watch: Watch<Params, Memory>, atMs: number): void
+  /** The component was replaced; its open episode has been cleared. Forgets what was the old component's. */
+  maintained(watch: Watch<Params, Memory>, event: AssetEvent): void
+  grounds(watch: Watch<Params, Memory>, atMs: number): Grounds
+}

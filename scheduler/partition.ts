@@ -1,0 +1,48 @@
+import type { Revision } from "../core/catalogue.ts"
+import type { PlantClock } from "../core/service.ts"
+import type { DetectionRecord, OrderRequest } from "../core/vocabulary.ts"
+import { createCalendar, type Revisions } from "./calendar.ts"
+import type { Assignment } from "./plans.ts"
+import { requestFor } from "./requests.ts"
+import type { PartitionState } from "./state.ts"
+
+/**
+ * What one partition of the detections asks for: (state, input) → requests, without IO. The state is changed in
+ * place while the requests are read, so read them all before saving it.
+ */
+export type PartitionScheduler = {
+  readonly state: PartitionState
+  take(record: DetectionRecord): Iterable<OrderRequest>
+  /** Moves the plant's clock. */
+  advance(toMs: number): Iterable<OrderRequest>
+  /** When the next plan will ask for an order. */
+  nextMs(): number | undefined
+}
+
+type Setup = {
+  readonly state: PartitionState
+  readonly revisions: Revisions
+  readonly assignments: (revision: Revision) => readonly Assignment[]
+  readonly plantClock: PlantClock
+  readonly unusable: (assignment: Assignment, error: unknown) => void
+}
+
+export function createPartitionScheduler(setup: Setup): PartitionScheduler {
+  const { state, revisions, plantClock } = setup
+  // Only the wall's clock goes on while nobody schedules; in a replay nothing is missed.
+  const calendar = createCalendar({ ...setup, missed: plantClock === "wall" ? "newest" : "each" })
+  return {
+    state,
+    *take(record) {
+      if (record.kind === "tick") {
+        if (plantClock === "event") yield* calendar.advance(record.atMs)
+        return
+      }
+      const revision = revisions.at(record.atMs) ?? revisions.newest()
+      const request = revision && requestFor(record, revision, state.episodes)
+      if (request !== undefined) yield request
+    },
+    advance: calendar.advance,
+    nextMs: calendar.nextMs,
+  }
+}

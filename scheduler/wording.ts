@@ -1,0 +1,22 @@
+import type { Plant } from "../core/plant.ts"
+
+type Names = { readonly asset: string; readonly component: string | null; readonly signal?: string | null }
+
+/** Fills in {asset}, {component} and {signal}. What there is no name for stays as it is, where it will be noticed. */
+export function fillIn(text: string, names: Names): string {
+  return text.replace(
+    /\{(asset|component|signal)\}/g,
+    (placeholder, key: keyof Names) => names[key] ?? placeholder,
+  )
+}
+
+export function timeZoneOf(plant: Plant, siteId: string): string {
+  return plant.sites.find((site) => site.id === siteId)?.timeZone ?? "UTC"
+}
+
+/** "2026-03-29 06:00", on the clocks of that time zone. */
+export function localTime(atMs: number, timeZone: string): string {
+  // Of all locales Swedish writes dates as ISO 8601 does.
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" })
+  return format.format(atMs)
+}

@@ -1,0 +1,142 @@
+import fc from "fast-check"
+import type { PlantClock } from "../../core/service.ts"
+import type { AssetEvent, Reading } from "../../core/vocabulary.ts"
+import type { Engine } from "../../rules/engine.ts"
+import { engineOf, plantSource, revisionOf, type Signals, startMs } from "./setup.ts"
+
+const minute = 60_000
+
+export const signals: Signals = {
+  vibration: { unit: "mm/s" },
+  power: { unit: "kW" },
+  mileage: { unit: "km", kind: "meter" },
+}
+
+/** Every kind of rule, with delays, hysteresis, windows and a companion. */
+export const rules = [
+  {
+    id: "iso",
+    kind: "threshold",
+    signal: "vibration",
+    component: "bearing",
+    params: {
+      deadBand: 0.5,
+      offDelay: "20m",
+      levels: [
+        { severity: "warning", above: 4 },
+        { severity: "alarm", above: 6, onDelay: "45m" },
+      ],
+    },
+  },
+  {
+    id: "shift",
+    kind: "deviation",
+    signal: "power",
+    component: "bearing",
+    params: { window: "2h", baseline: "30h", minBaseline: 3, z: 5, freezeFor: "6h" },
+  },
+  {
+    id: "oil",
+    kind: "usage",
+    signal: "mileage",
+    component: "engine",
+    params: { every: 50, maxPerHour: 200 },
+  },
+  {
+    id: "errors",
+    kind: "events",
+    component: "bearing",
+    severity: "alarm",
+    params: { codes: ["error1", "error2"], count: 2, window: "3h", with: { rule: "iso", within: "2h" } },
+  },
+]
+
+const value = fc.oneof(fc.double({ min: 0, max: 9, noNaN: true }), fc.integer({ min: 0, max: 9 }))
+/** Mostly steady, with stretches far away. */
+const steady = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 50, max: 51 }) }, fc.constant(70))
+
+type Step = { readonly minutes: number; readonly lagMinutes: number; readonly what: (at: Times) => Input }
+type Times = { readonly atMs: number; readonly arrivedMs: number }
+export type Input = Reading | AssetEvent
+
+const rarely = fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.constant(true))
+const named = { site: "north", asset: "P1" }
+const reading = fc
+  .record({
+    vibration: fc.option(value),
+    power: fc.option(steady),
+    /** Of what has been driven since the start: now and then the meter reads nothing. */
+    share: fc.option(fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, fc.constant(0))),
+    bad: rarely,
+    untimed: rarely,
+  })
+  .map(({ bad, untimed, share, ...given }) => (times: Times): Input => {
+    const driven = (times.atMs - startMs) / minute / 3
+    const all = { ...given, mileage: share === null ? null : share * driven }
+    const entries = Object.entries(all).filter((entry): entry is [string, number] => entry[1] !== null)
+    return {
+      kind: "reading",
+      ...named,
+      ...times,
+      values: Object.fromEntries(entries),
+      ...(bad && given.vibration !== null ? { quality: { vibration: "bad" as const } } : {}),
+      ...(untimed ? { untimed: true as const } : {}),
+    }
+  })
+const event = fc
+  .constantFrom<[string, AssetEvent["attributes"]]>(
+    ["error1", {}],
+    ["error1", {}],
+    ["error1", {}],
+    ["error2", { component: "bearing" }],
+    ["error2", { component: "bearing" }],
+    ["other", {}],
+    ["component-installed", { component: "bearing" }],
+    ["component-installed", { component: "engine", meter: 120 }],
+    ["meter-replaced", { signal: "mileage", meter: 7 }],
+  )
+  .map(
+    ([code, attributes]) =>
+      (times: Times): Input => ({
+        kind: "event",
+        ...named,
+        ...times,
+        code,
+        attributes,
+      }),
+  )
+
+const step: fc.Arbitrary<Step> = fc.record({
+  // Mostly forwards; now and then the same time again, or late.
+  minutes: fc.oneof(
+    { weight: 8, arbitrary: fc.integer({ min: 1, max: 40 }) },
+    fc.integer({ min: -30, max: 0 }),
+    fc.nat(600),
+  ),
+  lagMinutes: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(30)),
+  what: fc.oneof({ weight: 5, arbitrary: reading }, event),
+})
+
+/** What one machine sends, in the order of its arrival. */
+export const stream = fc.array(step, { minLength: 1, maxLength: 150, size: "max" }).map((steps) => {
+  let atMs = startMs
+  let arrivedMs = startMs
+  return steps.map(({ minutes, lagMinutes, what }) => {
+    atMs += minutes * minute
+    arrivedMs = Math.max(arrivedMs, atMs + lagMinutes * minute)
+    return what({ atMs, arrivedMs })
+  })
+})
+
+/** An engine with all these rules; the second revision, some hours later, changes one and drops one. */
+export function fullEngine(plantClock: PlantClock, { revised = true } = {}): Engine {
+  const [iso, ...others] = rules
+  const stricter = { ...iso, params: { above: 5 } }
+  const revisions = [
+    revisionOf(plantSource(signals, rules), 1),
+    ...(revised
+      ? [revisionOf(plantSource(signals, [stricter, ...others.slice(0, 2)]), 2, startMs + 900 * minute)]
+      : []),
+  ]
+  return engineOf(revisions, plantClock).engine
+}

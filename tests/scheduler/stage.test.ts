@@ -1,0 +1,253 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Transaction } from "kysely"
+import { pino } from "pino"
+import { Registry } from "prom-client"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { Catalogue } from "../../core/catalogue.ts"
+import { systemClock } from "../../core/clock.ts"
+import type { Database } from "../../core/db/database.ts"
+import { openSqliteDatabase } from "../../core/db/sqlite.ts"
+import { EmbeddedLog } from "../../core/log/embedded.ts"
+import type { PlantClock, Service } from "../../core/service.ts"
+import { topics } from "../../core/topics.ts"
+import type { Detection, DetectionRecord, OrderRequest } from "../../core/vocabulary.ts"
+import { createScheduler } from "../../scheduler/index.ts"
+import { ManualClock } from "../manual-clock.ts"
+import { announced, detectionOf, inWords, requestsOf, revisionsOf, schedulerOf } from "./setup.ts"
+
+const partitions = 4
+const startMs = Date.UTC(2026, 0, 1)
+const hour = 3_600_000
+
+const [revision] = announced([
+  {
+    effectiveMs: 0,
+    plant: {
+      classes: [{ id: "pump" }],
+      assets: ["P-101", "P-102", "P-103"].map((id) => ({ id, site: "works", class: "pump" })),
+      templates: [{ id: "inspect", title: "Inspect {asset}" }],
+      rules: [{ id: "vibration", kind: "threshold", for: {}, order: {} }],
+      plans: [{ id: "daily", for: {}, schedule: { cron: "0 6 * * *" }, template: "inspect" }],
+    },
+  },
+])
+if (revision === undefined) throw new Error("there is one revision")
+
+let directory: string
+let log: EmbeddedLog
+let database: Database
+let catalogue: Catalogue
+let clock: ManualClock
+let metrics: Registry
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "millwright-scheduler-"))
+  log = await EmbeddedLog.open(join(directory, "log.sqlite"), { partitions, clock: systemClock, lingerMs: 1 })
+  database = await openSqliteDatabase(join(directory, "tables.sqlite"))
+  await log.append(topics.catalogue, [{ key: "test", value: revision }])
+  catalogue = new Catalogue(log)
+  await catalogue.start()
+  clock = new ManualClock(startMs)
+})
+
+afterEach(async () => {
+  await catalogue.close()
+  await log.close()
+  await database.close()
+  await rm(directory, { recursive: true })
+})
+
+async function started(plantClock: PlantClock, tables = database): Promise<Service> {
+  metrics = new Registry()
+  const logger = pino({ level: "silent" })
+  const scheduler = createScheduler({ log, database: tables, catalogue, clock, plantClock, logger, metrics })
+  await scheduler.prepare()
+  await scheduler.start()
+  return scheduler
+}
+
+/** Resolves once there are so many different requests in the log; `meanwhile` moves the clock of those who sleep. */
+async function requestsInLog(count: number, meanwhile = async () => {}): Promise<void> {
+  const seen = new Set<string>()
+  let hasAll = false
+  const all = new Promise<void>((resolve, reject) => {
+    const take = (request: OrderRequest) => {
+      hasAll = seen.add(JSON.stringify(request)).size >= count
+      if (hasAll) resolve()
+    }
+    log.follow(topics.workOrderRequests, ({ value }) => take(value)).catch(reject)
+  })
+  const waiting = async () => {
+    while (!hasAll) {
+      await meanwhile()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await Promise.all([all, waiting()])
+}
+
+async function allRequests(): Promise<OrderRequest[]> {
+  const requests: OrderRequest[] = []
+  for await (const { value, key } of log.read(topics.workOrderRequests)) {
+    expect(key).toBe(value.asset)
+    requests.push(value)
+  }
+  return requests
+}
+
+const tickAll = (atMs: number) =>
+  log.append<DetectionRecord>(
+    topics.detections,
+    Array.from({ length: partitions }, (_, partition) => ({
+      key: "tick",
+      value: { kind: "tick", atMs },
+      partition,
+    })),
+  )
+
+const detected = (...detections: readonly Detection[]) =>
+  log.append<DetectionRecord>(
+    topics.detections,
+    detections.map((value) => ({ key: value.asset, value })),
+  )
+
+const findings = ["P-101", "P-102", "P-103"].map((asset, at) =>
+  detectionOf({ episode: `e${at}`, asset, atMs: startMs + at * hour }),
+)
+const endings = findings.map((one) =>
+  detectionOf({
+    ...one,
+    episode: `e${findings.indexOf(one)}`,
+    kind: "cleared",
+    cause: "maintenance",
+    sequence: 1,
+    atMs: startMs + 12 * hour,
+  }),
+)
+
+/** What one partition with everything in it would ask for, without any IO. */
+const expected = () =>
+  requestsOf(schedulerOf(revisionsOf([revision])), [
+    { kind: "tick", atMs: startMs },
+    ...findings,
+    { kind: "tick", atMs: startMs + 24 * hour },
+    ...endings,
+  ])
+
+const asText = (requests: readonly OrderRequest[]) =>
+  requests.map((request) => JSON.stringify(request)).toSorted()
+
+test("detections and ticks in the log become requests in the log, under the asset's key", async () => {
+  const scheduler = await started("event")
+  await tickAll(startMs)
+  await detected(...findings)
+  await tickAll(startMs + 24 * hour)
+  await detected(...endings)
+  await requestsInLog(9)
+  await scheduler.close()
+  await scheduler.done
+  const requests = await allRequests()
+  expect(asText(requests)).toEqual(asText(expected()))
+  expect(requests).toHaveLength(9)
+  const figures = await metrics.metrics()
+  expect(figures).toContain('millwright_scheduler_requests_total{kind="open",type="predictive"} 3')
+  expect(figures).toContain('millwright_scheduler_requests_total{kind="open",type="preventive"} 3')
+  expect(figures).toContain('millwright_scheduler_requests_total{kind="settle",type=""} 3')
+})
+
+test("a stop and a start in between neither skip nor repeat a request", async () => {
+  const first = await started("event")
+  await tickAll(startMs)
+  await detected(...findings)
+  await requestsInLog(3)
+  await first.close()
+  await tickAll(startMs + 24 * hour)
+  await detected(...endings)
+  const second = await started("event")
+  await requestsInLog(9)
+  await second.close()
+  expect(asText(await allRequests())).toEqual(asText(expected()))
+})
+
+test("a crash after the requests and before the state repeats them with the same ids, and then goes on", async () => {
+  let hasPower = true
+  const first = await started("event", {
+    ...database,
+    transaction: <T, R>(work: (trx: Transaction<T>) => Promise<R>) =>
+      database.transaction<T, R>(async (trx) => {
+        const result = await work(trx)
+        if (!hasPower) throw new Error("the power went")
+        return result
+      }),
+  })
+  const failed = expect(first.done).rejects.toThrow("the power went")
+  await tickAll(startMs)
+  await detected(...findings)
+  await requestsInLog(3)
+  hasPower = false
+  await tickAll(startMs + 24 * hour)
+  await failed
+  await first.close()
+
+  const second = await started("event")
+  await detected(...endings)
+  await requestsInLog(9)
+  await second.close()
+  const requests = asText(await allRequests())
+  expect([...new Set(requests)]).toEqual(asText(expected()))
+  expect(requests.length).toBeGreaterThan(9)
+})
+
+test("by the wall clock a plan asks at its time, and what a stop missed becomes one order", async () => {
+  const first = await started("wall")
+  await clock.advance(6 * hour - 1000)
+  expect(await allRequests()).toEqual([])
+  await requestsInLog(3, () => clock.advance(1000))
+  expect(inWords(await allRequests()).map((line) => line.replace(/open \d/, "open"))).toEqual(
+    Array(3).fill(expect.stringMatching(/^2026-01-01T06:00Z open preventive .* due 2026-01-01T06:00Z/)),
+  )
+  await first.close()
+
+  await clock.advance(72 * hour)
+  const second = await started("wall")
+  await requestsInLog(6, () => clock.advance(1000))
+  await second.close()
+  const requests = await allRequests()
+  expect(requests).toHaveLength(6)
+  for (const request of requests.slice(3)) {
+    expect(request).toMatchObject({
+      kind: "open",
+      dueMs: startMs + 78 * hour,
+      description: "Stands also for the occurrences missed from 2026-01-02 06:00 to 2026-01-03 06:00 (UTC).",
+    })
+  }
+})
+
+test("who has been replaced as the owner of a partition saves nothing any more", async () => {
+  const replaced = await started("event")
+  const failed = expect(replaced.done).rejects.toMatchObject({ code: "OWNER_REPLACED" })
+  // The same tables through another log: as a process that took over while this one was cut off.
+  const elsewhere = await EmbeddedLog.open(join(directory, "elsewhere.sqlite"), {
+    partitions,
+    clock: systemClock,
+    lingerMs: 1,
+  })
+  const successor = createScheduler({
+    log: elsewhere,
+    database,
+    catalogue,
+    clock,
+    plantClock: "event",
+    logger: pino({ level: "silent" }),
+    metrics: new Registry(),
+  })
+  await successor.prepare()
+  await successor.start()
+  await detected(...findings)
+  await failed
+  await replaced.close()
+  await successor.close()
+  await elsewhere.close()
+})

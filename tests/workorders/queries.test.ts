@@ -1,0 +1,120 @@
+import { sql } from "kysely"
+import { expect, test } from "vitest"
+import type { OrderFilter } from "../../workorders/queries.ts"
+import { orderQueries, selectCounts, selectOrders } from "../../workorders/queries.ts"
+import type { WorkOrderTables } from "../../workorders/tables.ts"
+import { open, openStore, orderId, settle, take } from "./requests.ts"
+
+/** Seven orders: the odd ones preventive on P-101, the even ones predictive on P-102; the first is done. */
+async function store() {
+  const database = await openStore(":memory:")
+  for (let n = 1; n <= 7; n++) {
+    const odd = n % 2 === 1
+    const asset = odd ? "P-101" : "P-102"
+    const type = odd ? "preventive" : "predictive"
+    await take(
+      database,
+      open(n, { asset, type, site: odd ? "north" : "south", priority: n > 5 ? 1 : 3, mergeKey: `${n}` }),
+    )
+  }
+  await take(database, settle(1), open(8, { mergeKey: "2" }))
+  return { database, orders: orderQueries(database) }
+}
+
+test("orders are listed newest first, without their findings", async () => {
+  const { orders } = await store()
+  const { orders: listed, next } = await orders.list()
+  expect(listed.map(({ number }) => number)).toEqual([7, 6, 5, 4, 3, 2, 1].map((n) => `WO-00000${n}`))
+  expect(next).toBeUndefined()
+  const { findings: _, ...summary } = (await orders.get("WO-000007")).order
+  expect(listed[0]).toEqual(summary)
+})
+
+test("pages follow each other without a gap or a repeat, and the last one says so", async () => {
+  const { orders } = await store()
+  const first = await orders.list({ limit: 3 })
+  const second = await orders.list({ limit: 3, after: first.next })
+  const third = await orders.list({ limit: 3, after: second.next })
+  const pages = [first, second, third].map((page) => page.orders.map(({ number }) => Number(number.slice(3))))
+  expect(pages).toEqual([[7, 6, 5], [4, 3, 2], [1]])
+  expect(third.next).toBeUndefined()
+  expect((await orders.list({ limit: 7 })).next).toBeUndefined()
+})
+
+test("a list takes any of its filters, alone and together", async () => {
+  const { orders } = await store()
+  const numbers = async (filter: OrderFilter) =>
+    (await orders.list(filter)).orders.map(({ number }) => Number(number.slice(3)))
+  expect(await numbers({ state: "completed" })).toEqual([1])
+  expect(await numbers({ type: "predictive" })).toEqual([6, 4, 2])
+  expect(await numbers({ site: "south" })).toEqual([6, 4, 2])
+  expect(await numbers({ asset: "P-101" })).toEqual([7, 5, 3, 1])
+  expect(await numbers({ priority: 1 })).toEqual([7, 6])
+  expect(await numbers({ state: "requested", asset: "P-101", priority: 3 })).toEqual([5, 3])
+  expect(await numbers({ asset: "nowhere" })).toEqual([])
+})
+
+test("a place that no page gave is refused", async () => {
+  const { orders } = await store()
+  await expect(orders.list({ after: "yesterday" })).rejects.toMatchObject({ code: "USAGE" })
+})
+
+test("an order is found by its id, by a number however written, and by an id that was merged into it", async () => {
+  const { orders } = await store()
+  const { order } = await orders.get(orderId(2))
+  expect(order.id).toBe(orderId(2))
+  for (const name of ["WO-000002", "wo-2", "2", orderId(8)])
+    expect((await orders.get(name)).order).toEqual(order)
+})
+
+test("an order that is not there is told by the name it was asked for", async () => {
+  const { orders } = await store()
+  for (const name of ["WO-000099", orderId(99), "pump", ""]) {
+    await expect(orders.get(name)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: expect.stringContaining(name),
+    })
+  }
+})
+
+test("orders are counted by state and type", async () => {
+  const { orders } = await store()
+  expect(await orders.counts()).toEqual([
+    { state: "completed", type: "preventive", orders: 1 },
+    { state: "requested", type: "predictive", orders: 3 },
+    { state: "requested", type: "preventive", orders: 3 },
+  ])
+})
+
+test("every list and the counts are answered from an index, without sorting", async () => {
+  const { database } = await store()
+  const db = database.tables<WorkOrderTables>()
+  const plan = async (query: { compile(): { sql: string; parameters: readonly unknown[] } }) => {
+    const { sql: text, parameters } = query.compile()
+    const parts = text.split("?")
+    const explained = sql.join(
+      parts.map((part, n) => (n < parameters.length ? sql`${sql.raw(part)}${parameters[n]}` : sql.raw(part))),
+      sql``,
+    )
+    const { rows } = await sql<{ detail: string }>`explain query plan ${explained}`.execute(db)
+    return rows.map(({ detail }) => detail)
+  }
+  const filters: [OrderFilter, string][] = [
+    [{ state: "requested" }, "work_order_by_state"],
+    [{ type: "predictive" }, "work_order_by_type"],
+    [{ site: "north" }, "work_order_by_site"],
+    [{ asset: "P-101" }, "work_order_by_asset"],
+    [{ priority: 1 }, "work_order_by_priority"],
+  ]
+  for (const [filter, index] of filters) {
+    for (const one of [filter, { ...filter, after: "WO-000005" }]) {
+      const [step, ...more] = await plan(selectOrders(db, one, 50))
+      expect(step).toContain(`SEARCH work_order USING INDEX ${index}`)
+      expect(more).toEqual([])
+    }
+  }
+  const [all, ...sorting] = await plan(selectOrders(db, {}, 50))
+  expect(all).toContain("USING INDEX")
+  expect(sorting).toEqual([])
+  expect(await plan(selectCounts(db))).toEqual(["SCAN work_order USING COVERING INDEX work_order_counts"])
+})

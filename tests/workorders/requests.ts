@@ -1,0 +1,151 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+import type { Database } from "../../core/db/database.ts"
+import { openSqliteDatabase } from "../../core/db/sqlite.ts"
+import type { AmendOrder, Finding, OpenOrder, OrderRequest, SettleOrder } from "../../core/vocabulary.ts"
+import type { Outcome } from "../../workorders/book.ts"
+import { takeRequests } from "../../workorders/intake.ts"
+import { migrations, type WorkOrderTables } from "../../workorders/tables.ts"
+
+const startMs = Date.UTC(2026, 0, 1)
+const hour = 3_600_000
+
+/** Hours after the year 2026 began. */
+export function at(hours: number): number {
+  return startMs + hours * hour
+}
+
+/** The id of the nth order; its episode has the same digits. */
+export function orderId(n: number): string {
+  return `00000000-0000-5000-8000-${String(n).padStart(12, "0")}`
+}
+
+function episodeId(n: number): string {
+  return `00000000-0000-5000-9000-${String(n).padStart(12, "0")}`
+}
+
+export function finding(order: number, sequence: number, more: Partial<Finding> = {}): Finding {
+  return {
+    episode: episodeId(order),
+    sequence,
+    kind: sequence === 0 ? "opened" : "raised",
+    rule: "bearing-hot",
+    revision: 1,
+    severity: "warning",
+    atMs: at(sequence),
+    signal: "temperature",
+    value: 80 + sequence,
+    limit: 80,
+    unit: "degC",
+    reason: `temperature ${80 + sequence} degC is above 80 degC`,
+    evidence: {
+      statistic: "value",
+      fromMs: at(sequence),
+      toMs: at(sequence),
+      samples: [{ signal: "temperature", atMs: at(sequence), value: 80 + sequence }],
+      events: [],
+      parameters: "0".repeat(64),
+    },
+    ...more,
+  }
+}
+
+export function open(order: number, more: Partial<OpenOrder> = {}): OpenOrder {
+  return {
+    kind: "open",
+    order: orderId(order),
+    type: "predictive",
+    site: "north",
+    asset: "P-101",
+    component: "bearing",
+    mergeKey: "P-101/bearing/repair",
+    title: "Bearing of P-101 runs hot",
+    description: "",
+    template: null,
+    tasks: ["Check the grease", "Measure vibration"],
+    estimatedHours: 2.5,
+    priority: 3,
+    priorityReason: "warning on a criticality B asset",
+    atMs: at(0),
+    dueMs: at(100),
+    trigger: {
+      kind: "rule",
+      rule: "bearing-hot",
+      ruleKind: "threshold",
+      revision: 1,
+      episode: episodeId(order),
+    },
+    findings: [finding(order, 0)],
+    ...more,
+  }
+}
+
+export function amend(order: number, sequence: number, more: Partial<AmendOrder> = {}): AmendOrder {
+  return {
+    kind: "amend",
+    order: orderId(order),
+    asset: "P-101",
+    priority: 3,
+    priorityReason: "warning on a criticality B asset",
+    dueMs: at(100),
+    atMs: at(sequence),
+    finding: finding(order, sequence),
+    ...more,
+  }
+}
+
+export function settle(order: number, more: Partial<SettleOrder> = {}): SettleOrder {
+  return {
+    kind: "settle",
+    order: orderId(order),
+    asset: "P-101",
+    atMs: at(50),
+    reason: "bearing was installed",
+    ...more,
+  }
+}
+
+/** A directory that goes when the test does. */
+export async function scratch(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "millwright-workorders-"))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** A store with the room's tables, closed when the test ends. */
+export async function openStore(path: string): Promise<Database> {
+  const database = await openSqliteDatabase(path)
+  onTestFinished(() => database.close())
+  await database.migrate("workorders", migrations)
+  return database
+}
+
+export function take(database: Database, ...requests: readonly OrderRequest[]): Promise<readonly Outcome[]> {
+  return database.transaction<WorkOrderTables, readonly Outcome[]>((trx) => takeRequests(trx, requests))
+}
+
+/** Everything in the store, row by row, with JSON text as what it says: the order of its keys is no content. */
+export async function contents(database: Database): Promise<Record<keyof WorkOrderTables, unknown[]>> {
+  const db = database.tables<WorkOrderTables>()
+  const orders = await db.selectFrom("work_order").selectAll().orderBy("id").execute()
+  const outbox = await db.selectFrom("order_outbox").selectAll().orderBy("id").execute()
+  return {
+    work_order: orders.map((row) => ({
+      ...row,
+      details: JSON.parse(row.details),
+      findings: JSON.parse(row.findings),
+      episodes: JSON.parse(row.episodes),
+    })),
+    order_alias: await db.selectFrom("order_alias").selectAll().orderBy("id").execute(),
+    order_history: await db
+      .selectFrom("order_history")
+      .selectAll()
+      .orderBy("order_id")
+      .orderBy("sequence")
+      .execute(),
+    order_outbox: outbox.map(({ id, event }) => ({ id, event: JSON.parse(event) })),
+    order_sequence: await db.selectFrom("order_sequence").selectAll().orderBy("name").execute(),
+  }
+}
