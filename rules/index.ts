@@ -96,7 +96,7 @@ export function createRules(context: StageContext & RulesSettings): Stage {
         partition.stepMs = stepMs
         // The tick says that all up to its time was told; what the same record brought about later comes after it.
         const later = detections.findIndex(({ atMs }) => atMs > stepMs)
-        const split = 0 * later
+        const split = later === -1 ? detections.length : later
         found.push(...detections.slice(0, split).map(keyed))
         found.push({ key: "tick", value: { kind: "tick", atMs: stepMs }, partition: record.partition })
         found.push(...detections.slice(split).map(keyed))

@@ -1,11 +1,9 @@
-import { readFile } from "node:fs/promises"
-import { dirname, resolve } from "node:path"
+import { dirname } from "node:path"
 import { type Command, Option } from "commander"
-import { parse } from "yaml"
-import { z } from "zod"
 import { systemClock } from "../../core/clock.ts"
-import { MillwrightError, messageOf } from "../../core/errors.ts"
+import { MillwrightError } from "../../core/errors.ts"
 import { replayFiles } from "../../simulators/index.ts"
+import { readReplayMap } from "../../simulators/replay/map.ts"
 import type { ReplaySource } from "../../simulators/replay/sources.ts"
 import { quietLogger } from "../logger.ts"
 import { print, when } from "../output.ts"
@@ -31,25 +29,6 @@ type Options = {
   readonly utcOffset: number
   readonly skipBadRows?: boolean
 }
-
-const common = { file: z.string(), time: z.string(), asset: z.string() }
-/** What stands in which file, for several of them: the same keys as the options. */
-const mapFile = z.strictObject({
-  files: z
-    .array(
-      z.discriminatedUnion("kind", [
-        z.strictObject({ kind: z.literal("wide"), ...common, signals: z.array(z.string()).optional() }),
-        z.strictObject({ kind: z.literal("long"), ...common, signal: z.string(), value: z.string() }),
-        z.strictObject({
-          kind: z.literal("events"),
-          ...common,
-          code: z.string(),
-          attributes: z.record(z.string(), z.string()).optional(),
-        }),
-      ]),
-    )
-    .min(1),
-})
 
 export function addReplay(program: Command, surroundings: Surroundings): void {
   program
@@ -128,7 +107,7 @@ export function addReplay(program: Command, surroundings: Surroundings): void {
 }
 
 async function sourcesOf(files: readonly string[], options: Options): Promise<readonly ReplaySource[]> {
-  if (options.map !== undefined) return readMap(options.map, options.from ?? dirname(options.map))
+  if (options.map !== undefined) return readReplayMap(options.map, options.from ?? dirname(options.map))
   if (files.length === 0)
     throw new MillwrightError("USAGE", "name the CSV files, or a map of them with --map")
   const { layout, time, asset, signal, value, signals, code } = options
@@ -137,23 +116,4 @@ async function sourcesOf(files: readonly string[], options: Options): Promise<re
     if (layout === "events") return { kind: "events", file, time, asset, code }
     return { kind: "wide", file, time, asset, ...(signals === undefined ? {} : { signals }) }
   })
-}
-
-async function readMap(path: string, directory: string): Promise<readonly ReplaySource[]> {
-  let content: unknown
-  try {
-    content = parse(await readFile(path, "utf8"))
-  } catch (cause) {
-    throw new MillwrightError("USAGE", `the map ${path} can't be read: ${messageOf(cause)}`, { cause })
-  }
-  const result = mapFile.safeParse(content)
-  if (!result.success)
-    throw new MillwrightError("USAGE", `the map ${path} has problems:\n${z.prettifyError(result.error)}`)
-  return result.data.files.map(
-    ({ file, ...rest }) => ({ ...withoutUndefined(rest), file: resolve(directory, file) }) as ReplaySource,
-  )
-}
-
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T
 }

@@ -37,6 +37,7 @@ export function part({ times, values, arrivals, qualities }: Columns, start: num
 /** Pieces of even size, none larger than `limit`. */
 export function pieces(columns: Columns, limit: number): Columns[] {
   const { length } = columns.times
+  if (length <= limit) return [columns]
   const count = Math.ceil(length / limit)
   return Array.from({ length: count }, (_, at) =>
     part(columns, Math.floor((at * length) / count), Math.floor(((at + 1) * length) / count)),

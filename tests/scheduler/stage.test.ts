@@ -10,6 +10,7 @@ import { systemClock } from "../../core/clock.ts"
 import type { Database } from "../../core/db/database.ts"
 import { openSqliteDatabase } from "../../core/db/sqlite.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
+import type { Log } from "../../core/log/log.ts"
 import type { PlantClock, Service } from "../../core/service.ts"
 import { topics } from "../../core/topics.ts"
 import type { Detection, DetectionRecord, OrderRequest } from "../../core/vocabulary.ts"
@@ -59,10 +60,18 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-async function started(plantClock: PlantClock, tables = database): Promise<Service> {
+async function started(plantClock: PlantClock, tables = database, through: Log = log): Promise<Service> {
   metrics = new Registry()
   const logger = pino({ level: "silent" })
-  const scheduler = createScheduler({ log, database: tables, catalogue, clock, plantClock, logger, metrics })
+  const scheduler = createScheduler({
+    log: through,
+    database: tables,
+    catalogue,
+    clock,
+    plantClock,
+    logger,
+    metrics,
+  })
   await scheduler.prepare()
   await scheduler.start()
   return scheduler
@@ -223,6 +232,31 @@ test("by the wall clock a plan asks at its time, and what a stop missed becomes 
       description: "Stands also for the occurrences missed from 2026-01-02 06:00 to 2026-01-03 06:00 (UTC).",
     })
   }
+})
+
+test("what could not be asked for is not saved as asked for, not even on closing", async () => {
+  const full = new Proxy(log, {
+    get(target, key) {
+      if (key === "append") return () => Promise.reject(new Error("the disk is full"))
+      const value: unknown = Reflect.get(target, key)
+      return typeof value === "function" ? value.bind(target) : value
+    },
+  })
+  const first = await started("wall", database, full)
+  let hasFailed = false
+  const failed = first.done.catch((error: unknown) => {
+    hasFailed = true
+    return error
+  })
+  while (!hasFailed) await clock.advance(60_000)
+  expect(await failed).toMatchObject({ message: "the disk is full" })
+  await first.close()
+  expect(await allRequests()).toEqual([])
+
+  const second = await started("wall")
+  await requestsInLog(3, () => clock.advance(1000))
+  await second.close()
+  expect(await allRequests()).toHaveLength(3)
 })
 
 test("who has been replaced as the owner of a partition saves nothing any more", async () => {

@@ -1,0 +1,58 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pino } from "pino"
+import { type App, openApp } from "../app.ts"
+import { systemClock } from "../core/clock.ts"
+import { loadSettings } from "../core/config.ts"
+
+export type Pipeline = {
+  readonly app: App
+  readonly url: string
+  /** Resolves when every stage has dealt with all that there is. */
+  settled(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function scratchDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), "millwright-"))
+}
+
+/** The whole pipeline on the embedded adapters, its broker on a free port, in a directory of its own. */
+export async function startPipeline(options: {
+  readonly plant?: string
+  readonly plantClock?: "wall" | "event"
+  readonly directory?: string
+  readonly overrides?: Readonly<Record<string, unknown>>
+}): Promise<Pipeline> {
+  const directory = options.directory ?? (await scratchDirectory())
+  const settings = loadSettings({
+    env: {},
+    overrides: {
+      directory,
+      "mqtt.port": 0,
+      "http.port": 0,
+      plantClock: options.plantClock ?? "event",
+      "rules.checkpoint": "200ms",
+      ...options.overrides,
+    },
+  })
+  const app = await openApp({ settings, clock: systemClock, logger: pino({ level: "silent" }) })
+  if (options.plant !== undefined) {
+    const source = await readFile(options.plant, "utf8")
+    await app.plant.apply({ source, actor: "engineer", reason: "test", nowMs: 0, effectiveMs: 0 })
+  }
+  await app.start()
+  return {
+    app,
+    url: `mqtt://127.0.0.1:${app.ingest.port}`,
+    async settled() {
+      // Each stage commits after what it passed on is durable, so a moment without lag is the end of everything.
+      while (app.log.lags().some(({ records }) => records > 0)) await systemClock.sleep(20)
+    },
+    async close() {
+      await app.close()
+      if (options.directory === undefined) await rm(directory, { recursive: true })
+    },
+  }
+}
