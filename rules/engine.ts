@@ -150,6 +150,8 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
       arrive(asset, record)
       if (record.kind === "reading") read(asset, record)
       else happen(asset, record)
+      // A signal behind the asset's clock may set a deadline that has passed: it must not wait for the next record.
+      if (asset.nextDueMs <= asset.state.clockMs) runTimers(asset, asset.state.clockMs)
       return take()
     },
 

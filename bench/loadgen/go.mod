@@ -1,0 +1,3 @@
+module millwright/loadgen
+
+go 1.22

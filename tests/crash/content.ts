@@ -1,0 +1,132 @@
+import { pino } from "pino"
+import { openApp } from "../../app.ts"
+import { systemClock } from "../../core/clock.ts"
+import { loadSettings } from "../../core/config.ts"
+import { topics } from "../../core/topics.ts"
+import type { WorkOrder } from "../../core/vocabulary.ts"
+
+/**
+ * All that a plant's directory holds, in a form that two runs of one load must share. Left out, because they tell
+ * of the run and not of the plant: times of arrival, numbers of orders (given in the order in which partitions
+ * happened to be read), ids of dead letters. What the log delivers at least once is kept once.
+ */
+export type Content = {
+  readonly samples: ReadonlyMap<string, number>
+  readonly events: ReadonlyMap<string, string>
+  /** Of the log: every sample and event in it, as the store names them. */
+  readonly logged: ReadonlySet<string>
+  /** For each asset its detections, in the order in which they were first told. */
+  readonly detections: ReadonlyMap<string, readonly string[]>
+  readonly orders: ReadonlyMap<string, string>
+  readonly orderEvents: ReadonlyMap<string, string>
+  readonly deadLetters: ReadonlySet<string>
+  /** Records that came again, and of these how many were not what had come first: there must be none. */
+  readonly repeats: { records: number; different: string[] }
+}
+
+/** Opens the directory of a server that has ended. */
+export async function readContent(directory: string): Promise<Content> {
+  const settings = loadSettings({ env: {}, overrides: { directory, partitions: 8 } })
+  const app = await openApp({ settings, clock: systemClock, logger: pino({ level: "silent" }) })
+  const repeats: Content["repeats"] = { records: 0, different: [] }
+
+  /** Keeps the first; what comes again must be the same. */
+  function keepOnce(into: Map<string, string>, key: string, value: unknown): boolean {
+    const text = JSON.stringify(value)
+    const before = into.get(key)
+    if (before === undefined) {
+      into.set(key, text)
+      return true
+    }
+    repeats.records++
+    if (before !== text) repeats.different.push(`${key}\n  first ${before}\n  then  ${text}`)
+    return false
+  }
+
+  async function telemetry() {
+    const always = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }
+    const samples = new Map<string, number>()
+    const events = new Map<string, string>()
+    const series = await app.store.series()
+    for (const one of series) {
+      for await (const { asset, signal, atMs, value } of app.store.range(one, always)) {
+        samples.set(`${asset} ${signal} ${atMs}`, value)
+      }
+    }
+    for (const asset of new Set(series.map((one) => one.asset))) {
+      for (const { arrivedMs: _, ...event } of await app.store.events(asset, always)) {
+        events.set(`${asset} ${event.code} ${event.atMs}`, JSON.stringify(event))
+      }
+    }
+    return { samples, events }
+  }
+
+  async function logged() {
+    const names = new Set<string>()
+    for await (const { value } of app.log.read(topics.telemetry)) {
+      if (value.kind === "event") names.add(`${value.asset} ${value.code} ${value.atMs}`)
+      if (value.kind !== "reading") continue
+      for (const signal of Object.keys(value.values)) names.add(`${value.asset} ${signal} ${value.atMs}`)
+    }
+    return names
+  }
+
+  async function detections() {
+    const once = new Map<string, string>()
+    const byAsset = new Map<string, string[]>()
+    for await (const { value } of app.log.read(topics.detections)) {
+      if (value.kind === "tick") continue
+      if (!keepOnce(once, `${value.episode} ${value.sequence}`, value)) continue
+      byAsset.set(value.asset, [...(byAsset.get(value.asset) ?? []), JSON.stringify(value)])
+    }
+    return byAsset
+  }
+
+  async function orders() {
+    const found = new Map<string, string>()
+    for (let after: string | undefined; ; ) {
+      const page = await app.workorders.list({ limit: 500, after })
+      for (const { id } of page.orders) {
+        const { order, ...rest } = await app.workorders.get(id)
+        found.set(id, JSON.stringify({ ...rest, order: withoutNumber(order) }))
+      }
+      after = page.next
+      if (after === undefined) return found
+    }
+  }
+
+  async function orderEvents() {
+    const once = new Map<string, string>()
+    for await (const { value } of app.log.read(topics.workOrderEvents)) {
+      keepOnce(once, `${value.order.id} ${value.sequence}`, { ...value, order: withoutNumber(value.order) })
+    }
+    return once
+  }
+
+  async function deadLetters() {
+    const once = new Set<string>()
+    for await (const { value } of app.log.read(topics.deadLetters)) {
+      const { id: _id, arrivedMs: _arrivedMs, ...letter } = value
+      once.add(JSON.stringify(letter))
+    }
+    return once
+  }
+
+  try {
+    return {
+      ...(await telemetry()),
+      logged: await logged(),
+      detections: await detections(),
+      orders: await orders(),
+      orderEvents: await orderEvents(),
+      deadLetters: await deadLetters(),
+      repeats,
+    }
+  } finally {
+    await app.close()
+  }
+}
+
+function withoutNumber({ number: _, ...order }: WorkOrder): Omit<WorkOrder, "number"> {
+  return order
+}
