@@ -62,7 +62,10 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
   const stages: Readonly<Record<string, Stage>> = { ingest, historian, rules, scheduler, workorders }
 
   const audit = new Audit(database)
-  const plant = new PlantRegister(database, log, [checkTopics, checkUnits, checkRules, checkPlans])
+  const plant = new PlantRegister(database, log, {
+    problems: [checkTopics, checkRules, checkPlans],
+    warnings: [checkUnits],
+  })
   await plant.start()
   for (const stage of Object.values(stages)) await stage.prepare()
   await catalogue.start()

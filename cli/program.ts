@@ -8,6 +8,7 @@ import { addMqttUser } from "./commands/mqtt-user.ts"
 import { addOrders } from "./commands/orders.ts"
 import { addPlant } from "./commands/plant.ts"
 import { addReplay } from "./commands/replay.ts"
+import { addSchema } from "./commands/schema.ts"
 import { addSimulate } from "./commands/simulate.ts"
 import { addStart } from "./commands/start.ts"
 import { addStatus } from "./commands/status.ts"
@@ -41,6 +42,7 @@ export function program(surroundings: Surroundings): Command {
   addReplay(root, surroundings)
   addSimulate(root, surroundings)
   addMqttUser(root)
+  addSchema(root)
   for (const command of root.commands) inherit(root, command)
   return root
 }

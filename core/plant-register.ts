@@ -39,8 +39,17 @@ export type ApplyRequest = {
   readonly effectiveMs: number
 }
 
-/** What a stage has to say about a plant before it takes effect: a line for each problem. */
+/** What a stage has to say about a plant before it takes effect: a line for each point. */
 export type PlantCheck = (plant: Plant) => readonly string[]
+
+export type PlantChecks = {
+  /** What must be mended first. */
+  readonly problems: readonly PlantCheck[]
+  /** What works, but perhaps not as meant. */
+  readonly warnings: readonly PlantCheck[]
+}
+
+export type Comparison = { readonly changes: readonly Difference[]; readonly warnings: readonly string[] }
 
 /**
  * Revisions of the plant file: kept in the database, announced on the topic `catalogue`. What was written and not
@@ -50,9 +59,9 @@ export class PlantRegister {
   private readonly database: Database
   private readonly log: Log
   private readonly audit: Audit
-  private readonly checks: readonly PlantCheck[]
+  private readonly checks: PlantChecks
 
-  constructor(database: Database, log: Log, checks: readonly PlantCheck[]) {
+  constructor(database: Database, log: Log, checks: PlantChecks) {
     this.database = database
     this.log = log
     this.audit = new Audit(database)
@@ -77,8 +86,10 @@ export class PlantRegister {
   }
 
   /** Checks a plant file and tells what applying it would change. Throws `PLANT_INVALID`. */
-  async compare(source: string): Promise<readonly Difference[]> {
-    return differences(await this.newestPlant(), this.check(source))
+  async compare(source: string): Promise<Comparison> {
+    const plant = this.check(source)
+    const warnings = this.checks.warnings.flatMap((check) => check(plant))
+    return { changes: differences(await this.newestPlant(), plant), warnings }
   }
 
   /** Makes a revision of it, if it changes anything; undefined if it doesn't. Throws `PLANT_INVALID`, `NOT_ALLOWED`. */
@@ -131,7 +142,7 @@ export class PlantRegister {
 
   private check(source: string): Plant {
     const plant = parsePlant(source)
-    const lines = this.checks.flatMap((check) => check(plant))
+    const lines = this.checks.problems.flatMap((check) => check(plant))
     if (lines.length === 0) return plant
     throw new MillwrightError("PLANT_INVALID", `the plant file has problems:\n  ${lines.join("\n  ")}`)
   }

@@ -15,7 +15,8 @@ export type Span = { readonly fromMs: number; readonly toMs: number }
 
 /**
  * The plant's history. A sample is named by (asset, signal, time): written again it reads as one, and where the
- * value differs the one written last is read. Events are named by (asset, code, time).
+ * value differs the one written last is read. Events are named by (asset, code, time) and the part
+ * of the asset that they are about (`partOf`): two components may be changed at one time.
  */
 export interface TelemetryStore {
   /** Resolves when durable. Rejects with `STORE_FAILED`; writing the same again is safe. */

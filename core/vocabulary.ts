@@ -66,6 +66,11 @@ export const assetEvent = z.object({
 })
 export type AssetEvent = z.infer<typeof assetEvent>
 
+/** Which part of the asset an event is about: a component or signal, or empty for the asset as a whole. */
+export function partOf({ attributes: { component, signal } }: AssetEvent): string {
+  return String(component ?? signal ?? "")
+}
+
 /** Moves the plant's clock in a partition where nothing else does (clock `event` only). */
 export const tick = z.object({ kind: z.literal("tick"), atMs: timeMs })
 export type Tick = z.infer<typeof tick>

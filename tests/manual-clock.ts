@@ -16,12 +16,14 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted || ms <= 0) return Promise.resolve()
     return new Promise((resolve) => {
-      const sleeper = { untilMs: this.nowMs + ms, wake: resolve }
-      this.sleepers.push(sleeper)
-      signal?.addEventListener("abort", () => {
+      const wake = () => {
         this.sleepers = this.sleepers.filter((other) => other !== sleeper)
+        signal?.removeEventListener("abort", wake)
         resolve()
-      })
+      }
+      const sleeper = { untilMs: this.nowMs + ms, wake }
+      this.sleepers.push(sleeper)
+      signal?.addEventListener("abort", wake)
     })
   }
 
@@ -33,7 +35,6 @@ export class ManualClock implements Clock {
         .sort((a, b) => a.untilMs - b.untilMs)[0]
       if (due === undefined) break
       this.nowMs = Math.max(this.nowMs, due.untilMs)
-      this.sleepers = this.sleepers.filter((other) => other !== due)
       due.wake()
       // Lets what was woken run up to its next wait before time goes on.
       for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))

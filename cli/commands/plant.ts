@@ -25,10 +25,11 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
       ) => {
         const source = await readSource(file)
         const ask = asker(command, surroundings)
-        const changes = await ask("plant.compare", { source })
-        if (options.dryRun || changes.length === 0) return answer(command, changes, showChanges)
+        const compared = await ask("plant.compare", { source })
+
+        if (options.dryRun || compared.changes.length === 0) return answer(command, compared, showChanges)
         if (!options.yes) {
-          showChanges(changes)
+          showChanges(compared)
           await confirm()
         }
         const revision = await ask("plant.apply", { source, reason: options.reason })
@@ -79,9 +80,10 @@ async function readSource(file: string): Promise<string> {
   }
 }
 
-function showChanges(changes: ResultOf<"plant.compare">): void {
+function showChanges({ changes, warnings }: ResultOf<"plant.compare">): void {
   const signs = { added: "+", changed: "~", removed: "-" }
   for (const { change, what, id } of changes) print(`${signs[change]} ${what} ${id}`)
+  for (const warning of warnings) print(`! ${warning}`)
   print(changes.length === 0 ? "nothing to change" : `${changes.length} changes`)
 }
 

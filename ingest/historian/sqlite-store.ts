@@ -2,7 +2,7 @@ import type { Logger } from "pino"
 import { z } from "zod"
 import { SqliteThread, type SqlRow } from "../../core/sqlite/thread.ts"
 import type { Bucket, Series, Span, TelemetryStore } from "../../core/telemetry.ts"
-import { type AssetEvent, assetEvent, type Reading, type Sample } from "../../core/vocabulary.ts"
+import { type AssetEvent, assetEvent, partOf, type Reading, type Sample } from "../../core/vocabulary.ts"
 import { bytesPerSample, freshBlock } from "./block.ts"
 import { type Columns, pieces, qualities, settle } from "./columns.ts"
 import { downsample } from "./downsample.ts"
@@ -38,14 +38,14 @@ const schema = `
   );
   CREATE INDEX IF NOT EXISTS packed_span ON packed_block (series, from_ms, to_ms, count);
   CREATE TABLE IF NOT EXISTS event (
-    asset TEXT NOT NULL, at_ms INTEGER NOT NULL, code TEXT NOT NULL,
+    asset TEXT NOT NULL, at_ms INTEGER NOT NULL, code TEXT NOT NULL, part TEXT NOT NULL,
     arrived_ms INTEGER NOT NULL, site TEXT NOT NULL, attributes TEXT NOT NULL,
-    PRIMARY KEY (asset, at_ms, code)
+    PRIMARY KEY (asset, at_ms, code, part)
   ) WITHOUT ROWID;
 `
 
 const upsertEvent = `
-  INSERT INTO event (asset, at_ms, code, arrived_ms, site, attributes) VALUES (?, ?, ?, ?, ?, ?)
+  INSERT INTO event (asset, at_ms, code, part, arrived_ms, site, attributes) VALUES (?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT DO UPDATE SET arrived_ms = excluded.arrived_ms, site = excluded.site, attributes = excluded.attributes`
 
 /** As the columns of `event` give it back. */
@@ -156,13 +156,14 @@ class SqliteTelemetry implements TelemetryStore {
           sql: upsertEvent,
           rows: batch
             .filter((one) => one.kind === "event")
-            .map(({ asset, atMs, code, arrivedMs, site, attributes }) => [
-              asset,
-              atMs,
-              code,
-              arrivedMs,
-              site,
-              JSON.stringify(attributes),
+            .map((event) => [
+              event.asset,
+              event.atMs,
+              event.code,
+              partOf(event),
+              event.arrivedMs,
+              event.site,
+              JSON.stringify(event.attributes),
             ]),
         },
       ],
@@ -190,7 +191,7 @@ class SqliteTelemetry implements TelemetryStore {
 
   async events(asset: string, { fromMs, toMs }: Span): Promise<readonly AssetEvent[]> {
     const rows = await this.reader.all(
-      "SELECT * FROM event WHERE asset = ? AND at_ms >= ? AND at_ms < ? ORDER BY at_ms, code",
+      "SELECT * FROM event WHERE asset = ? AND at_ms >= ? AND at_ms < ? ORDER BY at_ms, code, part",
       [asset, fromMs, toMs],
     )
     return rows.map((row) => eventRow.parse(row))

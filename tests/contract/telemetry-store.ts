@@ -163,6 +163,15 @@ export function telemetryStoreContract(name: string, place: () => Promise<Place>
       }
     })
 
+    test("keeps events of one code and time apart by the component that they are about", async () => {
+      const installed = ["bearing", "seal"].map((component) =>
+        event("component-installed", startMs, { component }),
+      )
+      await store.write(installed)
+      await store.write(installed)
+      expect(await store.events("pump-1", always)).toEqual(installed)
+    })
+
     test("gives back events by asset and in order of time, with their attributes", async () => {
       const installed = event("component-installed", startMs + 5, {
         component: "bearing",

@@ -77,6 +77,9 @@ async function started(plantClock: PlantClock, tables = database, through: Log =
   return scheduler
 }
 
+/** Lets files and threads answer before the clock moves on. */
+const othersTurn = () => new Promise((resolve) => setImmediate(resolve))
+
 /** Resolves once there are so many different requests in the log; `meanwhile` moves the clock of those who sleep. */
 async function requestsInLog(count: number, meanwhile = async () => {}): Promise<void> {
   const seen = new Set<string>()
@@ -91,7 +94,7 @@ async function requestsInLog(count: number, meanwhile = async () => {}): Promise
   const waiting = async () => {
     while (!hasAll) {
       await meanwhile()
-      await new Promise((resolve) => setImmediate(resolve))
+      await othersTurn()
     }
   }
   await Promise.all([all, waiting()])
@@ -248,7 +251,10 @@ test("what could not be asked for is not saved as asked for, not even on closing
     hasFailed = true
     return error
   })
-  while (!hasFailed) await clock.advance(60_000)
+  while (!hasFailed) {
+    await clock.advance(60_000)
+    await othersTurn()
+  }
   expect(await failed).toMatchObject({ message: "the disk is full" })
   await first.close()
   expect(await allRequests()).toEqual([])
