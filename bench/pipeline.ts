@@ -5,7 +5,7 @@
  *   npm run bench [-- --seconds 30 --json results.json]
  */
 import { execFileSync, spawn } from "node:child_process"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
@@ -67,6 +67,21 @@ function usage(pid: number): { cpu: number; peakMb: number } {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))
   return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak?.[1] ?? 0) / 1024 }
+}
+
+/** CPU seconds of each thread so far, the busiest first: main loop, writers, compaction, garbage collection. */
+function threads(pid: number): string {
+  const tasks = readdirSync(`/proc/${pid}/task`).map((task) => {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8")
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"))
+    return { name: `${name} ${task}`, cpu: (Number(fields[11]) + Number(fields[12])) / 100 }
+  })
+  return tasks
+    .sort((a, b) => b.cpu - a.cpu)
+    .filter(({ cpu }) => cpu >= 0.1)
+    .map(({ name, cpu }) => `${name}: ${cpu.toFixed(1)} s`)
+    .join(", ")
 }
 
 const directory = await scratchDirectory()
@@ -138,6 +153,7 @@ try {
       "peak MB": Math.round(after.peakMb),
     })
   }
+  console.log(`threads since the start: ${threads(pid)}`)
 } finally {
   server.kill("SIGINT")
   await new Promise((resolve) => server.once("exit", resolve))

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { pino } from "pino"
+import { type Logger, pino } from "pino"
 import { type App, openApp } from "../app.ts"
 import { systemClock } from "../core/clock.ts"
 import { loadSettings } from "../core/config.ts"
@@ -24,6 +24,7 @@ export async function startPipeline(options: {
   readonly plantClock?: "wall" | "event"
   readonly directory?: string
   readonly overrides?: Readonly<Record<string, unknown>>
+  readonly logger?: Logger
 }): Promise<Pipeline> {
   const directory = options.directory ?? (await scratchDirectory())
   const settings = loadSettings({
@@ -37,7 +38,8 @@ export async function startPipeline(options: {
       ...options.overrides,
     },
   })
-  const app = await openApp({ settings, clock: systemClock, logger: pino({ level: "silent" }) })
+  const logger = options.logger ?? pino({ level: "silent" })
+  const app = await openApp({ settings, clock: systemClock, logger })
   if (options.plant !== undefined) {
     const source = await readFile(options.plant, "utf8")
     await app.plant.apply({ source, actor: "engineer", reason: "test", nowMs: 0, effectiveMs: 0 })

@@ -62,11 +62,14 @@ describe("the README's tour", () => {
       stdio: ["ignore", "pipe", "inherit"],
     })
     const ended = once(server, "exit")
+    // From this line on the directory is the server's; its control socket follows.
+    const listening = new Promise<void>((heard) => {
+      server.stdout.setEncoding("utf8").on("data", (text: string) => {
+        if (text.includes("broker is listening")) heard()
+      })
+    })
     try {
-      // From this line on the directory is the server's; its control socket follows.
-      for await (const line of server.stdout.setEncoding("utf8")) {
-        if (String(line).includes("broker is listening")) break
-      }
+      await Promise.race([listening, ended])
       await vi.waitFor(() => outputOf("millwright status"), { timeout: 30_000, interval: 100 })
       expect(others.length).toBeGreaterThan(3)
       for (const { commands, output } of others) {

@@ -25,6 +25,7 @@ export function plantSchema() {
       // Which parameters a rule takes depends on its kind, which a schema can only say as a condition.
       jsonSchema.allOf = Object.entries(ruleKinds).map(([kind, { params }]) => ({
         if: { properties: { kind: { const: kind } } },
+        // biome-ignore lint/suspicious/noThenProperty: the word is JSON Schema's; nobody awaits this
         then: { properties: { params: paramsSchema(params) } },
       }))
     },
