@@ -33,6 +33,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "20" },
     json: { type: "string" },
+    only: { type: "string" },
     profile: { type: "boolean" },
   },
 })
@@ -94,6 +95,7 @@ const environment = {
   MILLWRIGHT_LOG_LEVEL: "warn",
   MILLWRIGHT_MQTT_PORT: "0",
   MILLWRIGHT_HTTP_PORT: "0",
+  NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS,
 }
 const profiling = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${resolve("profile")}`] : []
 const server = spawn(process.execPath, [...profiling, join(here, "..", "bin", "millwright.js"), "start"], {
@@ -103,7 +105,10 @@ const server = spawn(process.execPath, [...profiling, join(here, "..", "bin", "m
 const status = () => ask(settings, "bench", "status", {})
 
 async function until(what: () => Promise<boolean>): Promise<void> {
-  while (!(await what().catch(() => false))) await systemClock.sleep(50)
+  while (!(await what().catch(() => false))) {
+    if (server.exitCode !== null) throw new Error(`the server exited with ${server.exitCode}`)
+    await systemClock.sleep(50)
+  }
 }
 
 function run(url: string, { options, messages }: Load): Promise<Measured> {
@@ -137,6 +142,7 @@ try {
     { name: "as fast as acked", messages: 20_000 * seconds, options: ["-inflight", "2000"] },
   ]
   for (const load of loads) {
+    if (values.only !== undefined && load.name !== "(warm-up)" && !load.name.includes(values.only)) continue
     const before = usage(pid)
     const measured = await run(`127.0.0.1:${mqttPort}`, load)
     await settled()

@@ -38,7 +38,7 @@ export async function showLive(
 
   const subscriptions = [
     await app.log.follow(topics.detections, ({ appendedMs, value }) => {
-      if (appendedMs < sinceMs || value.kind === "tick") return
+      if (appendedMs < sinceMs || value.kind === "tick" || value.kind === "maintained") return
       if (value.kind === "opened") seen.detections += 1
       say(describeDetection(value))
     }),

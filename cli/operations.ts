@@ -99,7 +99,7 @@ async function listDetections(
 ): Promise<readonly Detection[]> {
   const found: Detection[] = []
   for await (const { value } of app.log.read(topics.detections)) {
-    if (value.kind === "tick") continue
+    if (value.kind === "tick" || value.kind === "maintained") continue
     if (filter.asset !== undefined && value.asset !== filter.asset) continue
     if (filter.rule !== undefined && value.rule !== filter.rule) continue
     if (filter.severity !== undefined && value.severity !== filter.severity) continue

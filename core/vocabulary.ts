@@ -139,8 +139,18 @@ export const detection = z.object({
 })
 export type Detection = z.infer<typeof detection>
 
-/** Travels with the detections, so that the scheduler sees time pass in the order in which the rules saw it. */
-export const detectionRecord = z.discriminatedUnion("kind", [detection, tick])
+/** A new component was installed, whatever had been found about the old one. */
+const maintained = z.object({
+  kind: z.literal("maintained"),
+  site: name,
+  asset: name,
+  component: name,
+  atMs: timeMs,
+})
+export type Maintained = z.infer<typeof maintained>
+
+/** The scheduler sees maintenance and the passing of time among the detections, in the order in which the rules did. */
+export const detectionRecord = z.discriminatedUnion("kind", [detection, maintained, tick])
 export type DetectionRecord = z.infer<typeof detectionRecord>
 
 export const orderTypes = ["reactive", "preventive", "predictive", "installation", "specialised"] as const
@@ -168,6 +178,7 @@ export const finding = detection.pick({
   rule: true,
   revision: true,
   severity: true,
+  openedAtMs: true,
   atMs: true,
   signal: true,
   value: true,
@@ -216,11 +227,11 @@ export const amendOrder = z.object({
 })
 export type AmendOrder = z.infer<typeof amendOrder>
 
-/** The work behind an order was recorded as done by the plant itself (a component was installed). */
+/** The plant itself recorded work (a component was installed) that meets what rules had asked for until then. */
 export const settleOrder = z.object({
   kind: z.literal("settle"),
-  order: z.uuid(),
   asset: name,
+  component: name,
   atMs: timeMs,
   reason: z.string(),
 })

@@ -32,7 +32,7 @@ export class Announcer {
   async start(): Promise<void> {
     this.subscriptions = [
       await this.announce(topics.detections, (value: DetectionRecord) =>
-        value.kind === "tick"
+        value.kind === "tick" || value.kind === "maintained"
           ? undefined
           : { topic: `v1/${value.site}/${value.asset}/detections`, payload: JSON.stringify(value) },
       ),

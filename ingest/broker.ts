@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from "node:tls"
 import { Aedes, type AuthenticateError, type Client } from "aedes"
 import type { Logger } from "pino"
 import { Gauge, type Registry } from "prom-client"
-import { type Clock, every } from "../core/clock.ts"
+import type { Clock } from "../core/clock.ts"
 import { MillwrightError, messageOf } from "../core/errors.ts"
 import type { Intake } from "./intake.ts"
 import { passwordFits, readUsers } from "./users.ts"
@@ -24,7 +24,9 @@ const ownTopics = /^v1\/[^/]+\/[^/]+\/(detections|orders)$/
 
 /** Beyond a payload: its topic, and what one read of the socket brings along. */
 const framingBytes = 262_144
-const sweepMs = 250
+
+/** CONNACK 1, which aedes gives to MQTT 5 alone: what is older or newer is no MQTT to its parser. */
+const unacceptableVersion = 1
 
 /**
  * The embedded MQTT 3.1.1 broker. aedes sends PUBACK when `authorizePublish` calls back, and only then hands the
@@ -37,12 +39,11 @@ export class Broker {
   private readonly settings: BrokerSettings
   private readonly logger: Logger
   private readonly connections: Gauge
-  private readonly stop = new AbortController()
-  private readonly sockets = new Map<Socket, { packets: number; bytes: number }>()
+  /** By connection, what it had sent at its last whole packet, and whether one has come since. */
+  private readonly sockets = new Map<Socket, { bytes: number; isWhole: boolean }>()
   private users: ReadonlyMap<string, string> | undefined
   private aedes: Aedes | undefined
   private server: Server | undefined
-  private sweeping: Promise<void> = Promise.resolve()
   /** By client, its subscriptions to anything but what Millwright itself says. */
   private readonly listeners = new Map<string, Set<string>>()
 
@@ -93,10 +94,12 @@ export class Broker {
       else if (typeof done === "function") done()
     }
     aedes.publish = publishIfHeard as unknown as typeof aedes.publish
-    aedes.on("subscribe", (subscriptions, { id }) => {
-      for (const { topic } of subscriptions) this.listens(id, topic)
+    aedes.on("subscribe", (subscriptions, client) => {
+      this.heard(client)
+      for (const { topic } of subscriptions) this.listens(client.id, topic)
     })
     aedes.on("unsubscribe", (filters, client) => {
+      this.heard(client)
       for (const filter of filters) this.listeners.get(client?.id)?.delete(filter)
       if (this.listeners.get(client?.id)?.size === 0) this.listeners.delete(client?.id)
     })
@@ -107,12 +110,13 @@ export class Broker {
       this.logger.warn({ client: client.id, error: error.message }, "MQTT client dropped"),
     )
     aedes.on("connectionError", (_client, error) =>
-      this.logger.warn({ error: error.message }, "MQTT connection refused"),
+      this.logger.warn({ error: error.message }, refusal(error)),
     )
+    aedes.on("ping", (_packet, client) => this.heard(client))
+    aedes.on("ack", (_packet, client) => this.heard(client))
     this.server = await this.createServer((socket) => this.accept(socket, aedes))
     this.server.maxConnections = this.settings.maxConnections
     await listen(this.server, host, port)
-    this.sweeping = every(this.clock, sweepMs, this.stop.signal, () => this.sweep())
     this.logger.info({ host, port: this.port }, "MQTT broker is listening")
   }
 
@@ -135,8 +139,6 @@ export class Broker {
 
   /** No new connection, then no new message; what was taken is acknowledged before the connections end. */
   async close(): Promise<void> {
-    this.stop.abort()
-    await this.sweeping
     const aedes = this.aedes
     const server = this.server
     const closed = server && new Promise((resolve) => server.close(resolve))
@@ -153,8 +155,7 @@ export class Broker {
     payload: Buffer | string,
     done: (error?: Error | null) => void,
   ): void {
-    const seen = client === null ? undefined : this.sockets.get(client.conn as Socket)
-    if (seen !== undefined) seen.packets += 1
+    this.heard(client)
     const bytes = typeof payload === "string" ? Buffer.from(payload) : payload
     this.intake.take(topic, bytes, this.clock.now(), (error) => {
       if (error === undefined) return done(null)
@@ -181,33 +182,40 @@ export class Broker {
 
   private accept(socket: Socket, aedes: Aedes): void {
     socket.setNoDelay(true)
-    this.sockets.set(socket, { packets: 0, bytes: 0 })
+    this.sockets.set(socket, { bytes: 0, isWhole: false })
     this.connections.set(this.sockets.size)
     socket.once("close", () => {
       this.sockets.delete(socket)
       this.connections.set(this.sockets.size)
     })
+    socket.on("readable", () => this.checkSize(socket))
     aedes.handle(socket)
   }
 
+  private heard(client: Client | null): void {
+    const seen = client === null ? undefined : this.sockets.get(client.conn as Socket)
+    if (seen !== undefined) seen.isWhole = true
+  }
+
   /**
-   * Closes connections that send one packet without an end: the parser keeps it in memory until it is whole, and
+   * Closes a connection that sends one packet without an end: the parser keeps it in memory until it is whole, and
    * MQTT lets it claim 256 MB.
    */
-  private sweep(): void {
-    const limit = this.settings.maxPayloadBytes + framingBytes
-    for (const [socket, seen] of this.sockets) {
-      if (seen.packets > 0) {
-        seen.packets = 0
-        seen.bytes = socket.bytesRead
-      } else if (socket.bytesRead - seen.bytes > limit) {
-        this.logger.warn(
-          { bytes: socket.bytesRead - seen.bytes, limit: this.settings.maxPayloadBytes },
-          "MQTT connection closed: its packet is larger than mqtt.maxPayloadBytes",
-        )
-        socket.destroy()
-      }
+  private checkSize(socket: Socket): void {
+    const seen = this.sockets.get(socket)
+    if (seen === undefined) return
+    if (seen.isWhole) {
+      seen.bytes = socket.bytesRead
+      seen.isWhole = false
     }
+    const bytes = socket.bytesRead - seen.bytes
+    const limit = this.settings.maxPayloadBytes
+    if (bytes <= limit + framingBytes) return
+    this.logger.warn(
+      { bytes, limit },
+      "MQTT connection closed: its packet is larger than mqtt.maxPayloadBytes",
+    )
+    socket.destroy()
   }
 
   private async createServer(accept: (socket: Socket) => void): Promise<Server> {
@@ -219,6 +227,12 @@ export class Broker {
       throw new MillwrightError("CONFIG_INVALID", `mqtt.tlsCert, mqtt.tlsKey: ${messageOf(cause)}`, { cause })
     }
   }
+}
+
+function refusal(error: Error): string {
+  return "errorCode" in error && error.errorCode === unacceptableVersion
+    ? "MQTT connection refused: the client speaks MQTT 5, this broker MQTT 3.1.1 (protocol version 4)"
+    : "MQTT connection refused"
 }
 
 function refused(message: string): AuthenticateError {

@@ -93,14 +93,16 @@ export class Intake {
     const batch = this.batch
     this.batch = undefined
     if (batch === undefined) return
-    const durable = Promise.all([
-      this.log.append(topics.telemetry, batch.records),
-      this.log.append(topics.deadLetters, batch.letters),
-    ])
-    this.inFlight = durable.then(
+    this.inFlight = this.append(batch).then(
       () => settleAll(batch.settles),
       (error: Error) => settleAll(batch.settles, error),
     )
+  }
+
+  private async append({ records, letters }: Batch): Promise<void> {
+    const stored = this.log.append(topics.telemetry, records)
+    if (letters.length > 0) await Promise.all([stored, this.log.append(topics.deadLetters, letters)])
+    else await stored
   }
 
   private followCatalogue(): void {

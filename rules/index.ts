@@ -5,8 +5,9 @@ import type { LogRecord, NewRecord, Position, Subscription } from "../core/log/l
 import type { Plant } from "../core/plant.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
-import type { Detection, DetectionRecord, TelemetryRecord } from "../core/vocabulary.ts"
+import type { DetectionRecord, TelemetryRecord, Tick } from "../core/vocabulary.ts"
 import { type Counts, createEngine, type Engine } from "./engine.ts"
+import { maintenanceIn } from "./maintenance.ts"
 import { ruleMetrics } from "./metrics.ts"
 import { problemsOf, rulebooks } from "./rulebook.ts"
 import { loadPartition, migrateRules, savePartition } from "./store.ts"
@@ -89,19 +90,21 @@ export function createRules(context: StageContext & RulesSettings): Stage {
       const partition = partitions.get(record.partition)
       if (partition === undefined || record.position < partition.position) continue
       const detections = partition.engine.apply(record.value)
+      const maintenance = maintenanceIn(record.value, catalogue, plantClock)
+      const told = maintenance === undefined ? detections : [...detections, maintenance]
       partition.position = record.position + 1
       partition.changed = true
       const stepMs = plantClock === "event" ? stepOf(record.value.atMs) : undefined
       if (stepMs !== undefined && stepMs > (partition.stepMs ?? Number.NEGATIVE_INFINITY)) {
         partition.stepMs = stepMs
         // The tick says that all up to its time was told; what the same record brought about later comes after it.
-        const later = detections.findIndex(({ atMs }) => atMs > stepMs)
-        const split = later === -1 ? detections.length : later
-        found.push(...detections.slice(0, split).map(keyed))
+        const later = told.findIndex(({ atMs }) => atMs > stepMs)
+        const split = later === -1 ? told.length : later
+        found.push(...told.slice(0, split).map(keyed))
         found.push({ key: "tick", value: { kind: "tick", atMs: stepMs }, partition: record.partition })
-        found.push(...detections.slice(split).map(keyed))
-      } else if (detections.length > 0) {
-        found.push(...detections.map(keyed))
+        found.push(...told.slice(split).map(keyed))
+      } else if (told.length > 0) {
+        found.push(...told.map(keyed))
       }
       if (detections.length > 0) metrics.found(detections)
     }
@@ -221,6 +224,6 @@ function stepOf(atMs: number): number {
   return Math.floor(atMs / stepLengthMs) * stepLengthMs
 }
 
-function keyed(detection: Detection): NewRecord<DetectionRecord> {
-  return { key: detection.asset, value: detection }
+function keyed(value: Exclude<DetectionRecord, Tick>): NewRecord<DetectionRecord> {
+  return { key: value.asset, value }
 }

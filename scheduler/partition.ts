@@ -3,7 +3,7 @@ import type { PlantClock } from "../core/service.ts"
 import type { DetectionRecord, OrderRequest } from "../core/vocabulary.ts"
 import { createCalendar, type Revisions } from "./calendar.ts"
 import type { Assignment } from "./plans.ts"
-import { requestFor } from "./requests.ts"
+import { requestFor, settleRequest } from "./requests.ts"
 import type { PartitionState } from "./state.ts"
 
 /**
@@ -39,7 +39,11 @@ export function createPartitionScheduler(setup: Setup): PartitionScheduler {
         return
       }
       const revision = revisions.at(record.atMs) ?? revisions.newest()
-      const request = revision && requestFor(record, revision, state.episodes)
+      if (revision === undefined) return
+      const request =
+        record.kind === "maintained"
+          ? settleRequest(record, revision)
+          : requestFor(record, revision, state.episodes)
       if (request !== undefined) yield request
     },
     advance: calendar.advance,

@@ -5,8 +5,10 @@ import {
   type Detection,
   type Finding,
   finding,
+  type Maintained,
   type OrderRequest,
   type OrderType,
+  type SettleOrder,
 } from "../core/vocabulary.ts"
 import { mergeKey, orderOfEpisode } from "./identity.ts"
 import { timeAllowed, urgencyOf } from "./priority.ts"
@@ -35,9 +37,7 @@ export function requestFor(
     return openRequest(detection, rule?.description ?? detection.rule, settings, revision)
   }
   if (detection.kind === "cleared" || detection.kind === "withdrawn") delete episodes[episode]
-  return detection.cause === "maintenance"
-    ? settleRequest(detection, revision)
-    : amendRequest(detection, settings, revision)
+  return amendRequest(detection, settings, revision)
 }
 
 function opensOrder({ kind, severity }: Detection, { from }: RuleOrder): boolean {
@@ -93,17 +93,14 @@ function amendRequest(
   }
 }
 
-function settleRequest(detection: Detection, { plant }: Revision): OrderRequest {
-  const { site, asset, component, atMs } = detection
+/** A replacement meets what the component's open orders ask for; only the store knows which are open. */
+export function settleRequest(
+  { site, asset, component, atMs }: Maintained,
+  { plant }: Revision,
+): SettleOrder {
   const timeZone = timeZoneOf(plant, site)
-  const what = component === null ? asset : `${component} of ${asset}`
-  return {
-    kind: "settle",
-    order: orderOfEpisode(detection),
-    asset,
-    atMs,
-    reason: `${what} was maintained at ${localTime(atMs, timeZone)} (${timeZone})`,
-  }
+  const reason = `${component} of ${asset} was replaced at ${localTime(atMs, timeZone)} (${timeZone})`
+  return { kind: "settle", asset, component, atMs, reason }
 }
 
 function urgency(

@@ -1,61 +1,63 @@
-import type { OrderEvent, OrderRequest } from "../core/vocabulary.ts"
+import type { AmendOrder, OpenOrder, OrderEvent, OrderRequest, SettleOrder } from "../core/vocabulary.ts"
 import {
   amendOrder,
   type Change,
+  isMetBy,
   isOpen,
   type KeptOrder,
   mergeInto,
   openOrder,
   settleOrder,
 } from "./change.ts"
+import { numberIn } from "./number.ts"
 
-/** What became of a request. `unknown`: it is about an order that the store never saw asked for. */
-export type Outcome = "opened" | "merged" | "amended" | "completed" | "repeated" | "unknown"
+/**
+ * What became of a request. `noted`: a replacement that no open order waited for. `unknown`: about an order that the
+ * store never saw asked for.
+ */
+export type Outcome = "opened" | "merged" | "amended" | "completed" | "noted" | "repeated" | "unknown"
+
+/** The newest that was told of a component's replacement. */
+export type Replacement = Pick<SettleOrder, "asset" | "component" | "atMs">
 
 /** The orders that a batch of requests is about, as the store has them. */
 export type Page = {
   readonly orders: readonly KeptOrder[]
   /** From ids that were merged to the order that has them. */
   readonly aliases: ReadonlyMap<string, string>
+  readonly replacements: readonly Replacement[]
   readonly lastNumber: number
 }
 
 /** A page being written on: takes requests in their order, and knows what the store has to be told after them. */
 export class OrderBook {
   readonly merged = new Map<string, string>()
+  /** By place; each newer than what the store has. */
+  readonly replaced = new Map<string, Replacement>()
   readonly events: OrderEvent[] = []
   lastNumber: number
   private readonly created = new Set<string>()
   private readonly updated = new Set<string>()
   private readonly orders = new Map<string, KeptOrder>()
   private readonly aliases: Map<string, string>
+  private readonly replacedMs: Map<string, number>
   private readonly openByNeed = new Map<string, string>()
 
-  constructor({ orders, aliases, lastNumber }: Page) {
+  constructor({ orders, aliases, replacements, lastNumber }: Page) {
     this.aliases = new Map(aliases)
+    this.replacedMs = new Map(replacements.map((one) => [placeOf(one), one.atMs]))
     this.lastNumber = lastNumber
     for (const kept of orders) this.keep(kept)
   }
 
   take(request: OrderRequest): Outcome {
-    const known = this.find(request.order)
     switch (request.kind) {
-      case "open": {
-        if (known !== undefined) return "repeated"
-        const open = this.openFor(request.mergeKey)
-        if (open === undefined) {
-          this.lastNumber += 1
-          this.created.add(request.order)
-          return this.write(openOrder(request, this.lastNumber), "opened")
-        }
-        this.aliases.set(request.order, open.order.id)
-        this.merged.set(request.order, open.order.id)
-        return this.write(mergeInto(open, request), "merged")
-      }
+      case "open":
+        return this.open(request)
       case "amend":
-        return known === undefined ? "unknown" : this.write(amendOrder(known, request), "amended")
+        return this.amend(request)
       case "settle":
-        return known === undefined ? "unknown" : this.write(settleOrder(known, request), "completed")
+        return this.settle(request)
     }
   }
 
@@ -69,6 +71,36 @@ export class OrderBook {
 
   private all(ids: ReadonlySet<string>): readonly KeptOrder[] {
     return [...this.orders.values()].filter(({ order }) => ids.has(order.id))
+  }
+
+  private open(request: OpenOrder): Outcome {
+    if (this.find(request.order) !== undefined) return "repeated"
+    const open = this.openFor(request.mergeKey)
+    if (open === undefined) {
+      this.lastNumber += 1
+      this.created.add(request.order)
+      return this.write(openOrder(request, this.lastNumber), "opened")
+    }
+    this.aliases.set(request.order, open.order.id)
+    this.merged.set(request.order, open.order.id)
+    return this.write(mergeInto(open, request), "merged")
+  }
+
+  private amend(request: AmendOrder): Outcome {
+    const known = this.find(request.order)
+    return known === undefined ? "unknown" : this.write(amendOrder(known, request), "amended")
+  }
+
+  /** A replacement is taken once: told again, it must not settle a late finding's order that was opened in between. */
+  private settle(request: SettleOrder): Outcome {
+    const { asset, component, atMs } = request
+    const place = placeOf(request)
+    if (atMs <= (this.replacedMs.get(place) ?? Number.NEGATIVE_INFINITY)) return "repeated"
+    this.replacedMs.set(place, atMs)
+    this.replaced.set(place, { asset, component, atMs })
+    const met = [...this.orders.values()].filter((kept) => isMetBy(kept, request)).toSorted(byNumber)
+    for (const kept of met) this.write(settleOrder(kept, request), "completed")
+    return met.length > 0 ? "completed" : "noted"
   }
 
   /** The order asked for under this id, also where it was merged into another. */
@@ -96,4 +128,13 @@ export class OrderBook {
     if (isOpen(kept.order)) this.openByNeed.set(mergeKey, id)
     else if (this.openByNeed.get(mergeKey) === id) this.openByNeed.delete(mergeKey)
   }
+}
+
+/** "|" is part of no name. */
+function placeOf({ asset, component }: Replacement): string {
+  return `${asset}|${component}`
+}
+
+function byNumber(a: KeptOrder, b: KeptOrder): number {
+  return numberIn(a.order.number) - numberIn(b.order.number)
 }

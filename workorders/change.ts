@@ -62,9 +62,22 @@ export function amendOrder(kept: KeptOrder, request: AmendOrder): Change | undef
   ])
 }
 
-/** Undefined for a repeat. */
-export function settleOrder(kept: KeptOrder, { atMs, reason }: SettleOrder): Change | undefined {
-  if (!isOpen(kept.order)) return undefined
+/**
+ * Whether a replacement meets all that an order asks for. Told late, it may find that the order was asked for after
+ * it, or that an episode of the new component has joined. What a plan asks for (an inspection) it never meets.
+ */
+export function isMetBy({ order }: KeptOrder, { asset, component, atMs }: SettleOrder): boolean {
+  return (
+    isOpen(order) &&
+    order.trigger.kind === "rule" &&
+    order.asset === asset &&
+    order.component === component &&
+    order.requestedMs <= atMs &&
+    order.findings.every(({ openedAtMs }) => openedAtMs <= atMs)
+  )
+}
+
+export function settleOrder(kept: KeptOrder, { atMs, reason }: SettleOrder): Change {
   const order: WorkOrder = { ...kept.order, state: "completed", finishedMs: atMs }
   return changed({ ...kept, order }, "completed", atMs, [reason])
 }

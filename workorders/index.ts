@@ -66,7 +66,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
 
   function account({ value: request, appendedMs }: LogRecord<OrderRequest>, outcome: Outcome): void {
     metrics.taken(request, outcome, clock.now() - appendedMs)
-    if (outcome !== "unknown") return
+    if (request.kind !== "amend" || outcome !== "unknown") return
     const { kind, order, asset } = request
     logger.warn(
       { kind, order, asset },

@@ -1,4 +1,4 @@
-import type { Transaction } from "kysely"
+import type { Kysely, Transaction } from "kysely"
 import type { OrderRequest } from "../core/vocabulary.ts"
 import { OrderBook, type Outcome, type Page } from "./book.ts"
 import { fromRow, toRow } from "./rows.ts"
@@ -18,8 +18,9 @@ export async function takeRequests(trx: Trx, requests: readonly OrderRequest[]):
 }
 
 async function load(trx: Trx, requests: readonly OrderRequest[]): Promise<Page> {
-  const asked = [...new Set(requests.map((request) => request.order))]
+  const asked = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [] : [one.order])))]
   const needs = [...new Set(requests.flatMap((one) => (one.kind === "open" ? [one.mergeKey] : [])))]
+  const maintained = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [one.asset] : [])))]
   const aliases = new Map<string, string>()
   for (const { id, order_id } of await select(asked, (ids) =>
     trx.selectFrom("order_alias").selectAll().where("id", "in", ids).execute(),
@@ -40,13 +41,41 @@ async function load(trx: Trx, requests: readonly OrderRequest[]): Promise<Page> 
         .where("merge_key", "in", keys)
         .execute(),
     )),
+    ...(await select(maintained, (assets) => selectOpenOn(trx, assets).execute())),
   ]) {
     rows.set(row.id, row)
   }
-  return { orders: [...rows.values()].map(fromRow), aliases, lastNumber: await last(trx, "order") }
+  const replacements = await select(maintained, (assets) =>
+    trx
+      .selectFrom("component_replacement")
+      .select(["asset", "component", "at_ms as atMs"])
+      .where("asset", "in", assets)
+      .execute(),
+  )
+  const lastNumber = await last(trx, "order")
+  return { orders: [...rows.values()].map(fromRow), aliases, replacements, lastNumber }
+}
+
+/** The index of open orders can only be used where their mark is written out, not a parameter. */
+export function selectOpenOn(db: Kysely<WorkOrderTables>, assets: readonly string[]) {
+  return db
+    .selectFrom("work_order")
+    .selectAll()
+    .where((order) => order("open", "=", order.lit(1)))
+    .where("asset", "in", assets)
 }
 
 async function save(trx: Trx, book: OrderBook): Promise<void> {
+  if (book.replaced.size > 0) {
+    const replaced = [...book.replaced.values()]
+    await trx
+      .insertInto("component_replacement")
+      .values(replaced.map(({ asset, component, atMs }) => ({ asset, component, at_ms: atMs })))
+      .onConflict((conflict) =>
+        conflict.columns(["asset", "component"]).doUpdateSet({ at_ms: (row) => row.ref("excluded.at_ms") }),
+      )
+      .execute()
+  }
   if (book.events.length === 0) return
   // Updates first: an order that was completed makes room for the next one with its need.
   for (const kept of book.updatedOrders()) {

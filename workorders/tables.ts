@@ -32,6 +32,8 @@ export type WorkOrderTables = {
   work_order: OrderRow
   /** Ids that were asked for and merged into another order. */
   order_alias: { readonly id: string; readonly order_id: string }
+  /** The newest replacement of each component that was told: what is told again settles nothing. */
+  component_replacement: { readonly asset: string; readonly component: string; readonly at_ms: number }
   order_history: {
     readonly order_id: string
     readonly sequence: number
@@ -86,11 +88,24 @@ export const migrations: Record<string, Migration> = {
           .columns([filter, "number"])
           .execute()
       }
+      await db.schema
+        .createIndex("work_order_open_on_asset")
+        .on("work_order")
+        .column("asset")
+        .where(sql.ref("open"), "=", sql.lit(1))
+        .execute()
       await db.schema.createIndex("work_order_counts").on("work_order").columns(["state", "type"]).execute()
       await db.schema
         .createTable("order_alias")
         .addColumn("id", "text", (column) => column.primaryKey())
         .addColumn("order_id", "text", (column) => column.notNull().references("work_order.id"))
+        .execute()
+      await db.schema
+        .createTable("component_replacement")
+        .addColumn("asset", "text", (column) => column.notNull())
+        .addColumn("component", "text", (column) => column.notNull())
+        .addColumn("at_ms", "bigint", (column) => column.notNull())
+        .addPrimaryKeyConstraint("component_replacement_key", ["asset", "component"])
         .execute()
       await db.schema
         .createTable("order_history")

@@ -71,7 +71,7 @@ export class EmbeddedLog implements Log {
           "an asset's records would change their partition. Set it back, or start with an empty directory.",
       )
     }
-    return new EmbeddedLog(writer, await SqliteThread.open(path, { readonly: true }), options)
+    return new EmbeddedLog(writer, SqliteThread.reader(path), options)
   }
 
   async append<T>(topic: Topic<T>, records: readonly NewRecord<T>[]): Promise<void> {

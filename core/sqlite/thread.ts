@@ -29,28 +29,29 @@ type Waiting = { resolve(results: Result[]): void; reject(error: Error): void }
  * A statement that fails rejects with code `STORE_FAILED` and, within `transaction`, leaves nothing behind.
  */
 export class SqliteThread {
-  private readonly worker: Worker
-  private readonly waiting = new Map<number, Waiting>()
   private readonly path: string
+  private readonly readonly: boolean
+  private readonly waiting = new Map<number, Waiting>()
+  private worker: Worker | undefined
   private nextId = 1
   private failure: Error | undefined
+  private closed: Promise<void> | undefined
 
   private constructor(path: string, readonly: boolean) {
     this.path = path
-    this.worker = new Worker(new URL("./worker.js", import.meta.url), {
-      workerData: { path, readonly },
-      // SQLite's memory is outside this heap; rows in flight are all that it has to hold.
-      resourceLimits: { maxYoungGenerationSizeMb: 4 },
-    })
-    this.worker.on("message", (reply: Reply) => this.settle(reply))
-    this.worker.on("error", (error: Error) => this.fail(error))
-    this.worker.on("exit", () => this.fail(new Error("its thread has ended")))
+    this.readonly = readonly
   }
 
-  static async open(path: string, { readonly = false } = {}): Promise<SqliteThread> {
-    const thread = new SqliteThread(path, readonly)
-    await new Promise<Result[]>((resolve, reject) => thread.waiting.set(0, { resolve, reject }))
+  /** Opens or makes the file. Rejects with `STORE_FAILED` when it can't be used. */
+  static async open(path: string): Promise<SqliteThread> {
+    const thread = new SqliteThread(path, false)
+    await thread.send({ statements: [], atomic: false })
     return thread
+  }
+
+  /** Reads a file that another thread writes. Its own thread, some 15 MB, begins with the first question. */
+  static reader(path: string): SqliteThread {
+    return new SqliteThread(path, true)
   }
 
   /** Runs DDL or pragmas. */
@@ -76,21 +77,40 @@ export class SqliteThread {
   }
 
   /** Waits for what was asked before, then closes the file. */
-  async close(): Promise<void> {
-    if (this.failure !== undefined) return
-    const closed = this.send({ statements: [], atomic: false, close: true })
-    this.failure = new MillwrightError("STORE_FAILED", `${this.path} is closed`)
-    await closed
-    await this.worker.terminate()
+  close(): Promise<void> {
+    this.closed ??= this.end()
+    return this.closed
   }
 
-  private send(request: Omit<Request, "id">, transfer: readonly ArrayBuffer[] = []): Promise<Result[]> {
+  private async end(): Promise<void> {
+    const closing =
+      this.worker === undefined || this.failure !== undefined
+        ? undefined
+        : this.send({ statements: [], atomic: false, close: true })
+    this.failure ??= new MillwrightError("STORE_FAILED", `${this.path} is closed`)
+    await closing
+    await this.worker?.terminate()
+  }
+
+  private async send(request: Omit<Request, "id">, transfer: readonly ArrayBuffer[] = []): Promise<Result[]> {
     if (this.failure !== undefined) return Promise.reject(this.failure)
+    this.worker ??= this.start()
     const id = this.nextId++
-    return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject })
-      this.worker.postMessage({ ...request, id }, transfer)
+    // Before anybody waits, since a value that no thread can be sent is refused here.
+    this.worker.postMessage({ ...request, id }, transfer)
+    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }))
+  }
+
+  private start(): Worker {
+    const worker = new Worker(new URL("./worker.js", import.meta.url), {
+      workerData: { path: this.path, readonly: this.readonly },
+      // SQLite's memory is outside this heap; rows in flight are all that it has to hold.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
     })
+    worker.on("message", (reply: Reply) => this.settle(reply))
+    worker.on("error", (error: Error) => this.fail(error))
+    worker.on("exit", () => this.fail(new Error("its thread has ended")))
+    return worker
   }
 
   private settle({ id, results, error }: Reply): void {

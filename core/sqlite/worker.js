@@ -61,5 +61,3 @@ port.on("message", (/** @type {Request} */ { id, statements, atomic, script, clo
     port.postMessage({ id, error: { message, code: code ?? "SQLITE_ERROR" } })
   }
 })
-
-port.postMessage({ id: 0, results: [] })

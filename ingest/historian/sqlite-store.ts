@@ -83,7 +83,7 @@ export async function openSqliteTelemetry(
         `SELECT id, series, length(data) / ${bytesPerSample} AS samples FROM fresh_block ORDER BY id`,
       ),
     }
-    return new SqliteTelemetry(writer, await SqliteThread.open(path, { readonly: true }), stored, options)
+    return new SqliteTelemetry(writer, SqliteThread.reader(path), stored, options)
   } catch (error) {
     await writer.close()
     throw error

@@ -76,7 +76,11 @@ export async function readContent(directory: string): Promise<Content> {
     const byAsset = new Map<string, string[]>()
     for await (const { value } of app.log.read(topics.detections)) {
       if (value.kind === "tick") continue
-      if (!keepOnce(once, `${value.episode} ${value.sequence}`, value)) continue
+      const what =
+        value.kind === "maintained"
+          ? `${value.asset} ${value.component} ${value.atMs}`
+          : `${value.episode} ${value.sequence}`
+      if (!keepOnce(once, what, value)) continue
       byAsset.set(value.asset, [...(byAsset.get(value.asset) ?? []), JSON.stringify(value)])
     }
     return byAsset

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
-import { detection, orderEvent } from "../../core/vocabulary.ts"
+import { detectionRecord, orderEvent } from "../../core/vocabulary.ts"
 import { keyOf, uniform } from "../../simulators/machines/noise.ts"
 import { type Content, readContent } from "./content.ts"
 import { createLoad, type Load } from "./load.ts"
@@ -67,9 +67,11 @@ function momentsOf({ gateways }: Load): Moment[] {
 
 /** What the load gives to lose: the kinds of rules that found something, and of changes to orders. */
 function kindsIn({ detections, orderEvents }: Content): string[] {
-  const rules = [...detections.values()].flat().map((text) => detection.parse(JSON.parse(text)).ruleKind)
+  const found = [...detections.values()].flat().map((text) => detectionRecord.parse(JSON.parse(text)))
   const changes = [...orderEvents.values()].map((text) => changeOfOrder.parse(JSON.parse(text)).kind)
-  return [...new Set([...rules, ...changes])].sort()
+  return [
+    ...new Set([...found.map((one) => ("ruleKind" in one ? one.ruleKind : one.kind)), ...changes]),
+  ].sort()
 }
 
 function summary({ gateways, sent }: Load, moments: readonly Moment[], content: Content): string {

@@ -25,7 +25,7 @@ afterEach(() => rm(directory, { recursive: true }))
 const nextFile = () => join(directory, `telemetry-${files++}.db`)
 
 async function blocksIn(path: string) {
-  const database = await SqliteThread.open(path, { readonly: true })
+  const database = SqliteThread.reader(path)
   const rows = await database.all(
     `SELECT series, 1 AS packed, from_ms, to_ms, count FROM packed_block
      UNION ALL SELECT series, 0, from_ms, to_ms, length(data) / 25 FROM fresh_block ORDER BY series, from_ms`,

@@ -65,7 +65,14 @@ export async function openSocket(port: number): Promise<Socket> {
 
 export async function closeSocket(socket: Socket): Promise<void> {
   socket.destroy()
-  if (!socket.closed) await once(socket, "close")
+  await closed(socket)
+}
+
+export function closed(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve()
+  return new Promise((resolve) => {
+    socket.once("close", () => resolve())
+  })
 }
 
 export function connectPacket(clientId: string, version = 4): Buffer {

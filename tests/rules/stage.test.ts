@@ -11,7 +11,13 @@ import { EmbeddedLog } from "../../core/log/embedded.ts"
 import { partitionOf } from "../../core/log/partition.ts"
 import type { PlantClock } from "../../core/service.ts"
 import { topics } from "../../core/topics.ts"
-import type { Detection, DetectionRecord, Reading, TelemetryRecord } from "../../core/vocabulary.ts"
+import type {
+  AssetEvent,
+  Detection,
+  DetectionRecord,
+  Reading,
+  TelemetryRecord,
+} from "../../core/vocabulary.ts"
 import { createRules } from "../../rules/index.ts"
 import { ManualClock } from "../manual-clock.ts"
 import { plantSource, startMs } from "./setup.ts"
@@ -95,6 +101,20 @@ function reading(asset: string, minutes: number, values: Record<string, number>)
   return { kind: "reading", site: "north", asset, atMs, arrivedMs: atMs, values }
 }
 
+function installed(asset: string, minutes: number, component: string): AssetEvent {
+  const atMs = startMs + minutes * minute
+  const attributes = { component }
+  return {
+    kind: "event",
+    code: "component-installed",
+    site: "north",
+    asset,
+    atMs,
+    arrivedMs: atMs,
+    attributes,
+  }
+}
+
 /** Two days of three machines that vibrate too much now and then, and drive on. */
 const history = Array.from({ length: 288 }, (_, at) =>
   assets.map((asset, turn) =>
@@ -118,7 +138,8 @@ async function settled(found: () => Promise<DetectionRecord[]>): Promise<Detecti
   return records
 }
 
-const isDetection = (record: DetectionRecord): record is Detection => record.kind !== "tick"
+const isDetection = (record: DetectionRecord): record is Detection =>
+  record.kind !== "tick" && record.kind !== "maintained"
 const byAsset = (records: readonly DetectionRecord[]) =>
   assets.map((asset) => records.filter(isDetection).filter((one) => one.asset === asset))
 
@@ -187,6 +208,56 @@ test("a tick comes after every detection up to its time, in the partition that i
         expect(later.value.atMs).toBeGreaterThan(value.atMs)
     }
   }
+  await plant.close()
+})
+
+test("an installation is told after what it ended, also where nothing was open, late, and again", async () => {
+  const plant = await open(scratch(), "event")
+  await plant.send([
+    reading("P1", 0, { vibration: 7 }),
+    installed("P1", 60, "bearing"),
+    installed("P1", 60, "bearing"),
+    installed("P1", 40, "bearing"),
+    installed("P1", 90, "seal"),
+    installed("P1", 90, "gearbox"),
+    installed("P9", 90, "bearing"),
+    { ...installed("P1", 90, "bearing"), code: "component-removed" },
+    reading("P1", 120, { vibration: 2 }),
+  ])
+  const words = (record: DetectionRecord) =>
+    `${(record.atMs - startMs) / minute} ${record.kind} ${"component" in record ? record.component : ""}`.trim()
+  let mine: string[] = []
+  await until(async () => {
+    mine = []
+    for await (const { value } of plant.log.read(topics.detections, {
+      partition: partitionOf("P1", partitions),
+    })) {
+      mine.push(words(value))
+    }
+    return mine.includes("120 tick")
+  })
+  expect(mine).toEqual([
+    "0 opened bearing",
+    "0 tick",
+    "45 raised bearing",
+    "60 cleared bearing",
+    "60 maintained bearing",
+    "60 tick",
+    "60 maintained bearing",
+    "40 maintained bearing",
+    "90 maintained seal",
+    "120 tick",
+  ])
+  await plant.close()
+})
+
+test("under the wall clock an installation is of the plant in effect at its arrival", async () => {
+  const plant = await open(scratch(), "wall")
+  const event = installed("P1", 0, "bearing")
+  await plant.send([{ ...event, atMs: -1 }, { ...event, arrivedMs: -1 }, reading("P1", 0, { vibration: 7 })])
+  await until(async () => (await plant.found()).some(isDetection))
+  const told = (await plant.found()).filter(({ kind }) => kind === "maintained")
+  expect(told.map(({ atMs }) => atMs)).toEqual([-1])
   await plant.close()
 })
 

@@ -23,13 +23,15 @@ const step = z.strictObject({
   reason: z.string().optional(),
 })
 
+const replaced = z.strictObject({ at: time, replaced: z.string(), asset: z.string().default("P-101") })
+
 const timeline = z.strictObject({
   case: z.string(),
   clock: z.enum(["event", "wall"]).default("event"),
   /** One plant, in effect from the beginning, or several revisions. */
   plant: content.optional(),
   revisions: z.array(z.strictObject({ effective: time, plant: content })).default([]),
-  input: z.array(z.union([z.strictObject({ tick: time }), step])),
+  input: z.array(z.union([z.strictObject({ tick: time }), replaced, step])),
   requests: z.array(z.string()),
 })
 type Timeline = z.infer<typeof timeline>
@@ -38,6 +40,9 @@ function records({ input }: Timeline): DetectionRecord[] {
   const sequences = new Map<string, number>()
   return input.map((one) => {
     if ("tick" in one) return { kind: "tick", atMs: one.tick }
+    if ("replaced" in one) {
+      return { kind: "maintained", site: "works", asset: one.asset, component: one.replaced, atMs: one.at }
+    }
     const { at, step: kind, ...rest } = one
     const sequence = sequences.get(one.episode) ?? 0
     sequences.set(one.episode, sequence + 1)

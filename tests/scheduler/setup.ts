@@ -111,11 +111,11 @@ export function detectionOf(
 
 /** One line for a person to compare; orders are numbered as they appear. */
 export function inWords(requests: readonly OrderRequest[]): string[] {
-  const orders = [...new Set(requests.map(({ order }) => order))]
+  const orders = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [] : [one.order])))]
   const time = (ms: number) => new Date(ms).toISOString().replace(/(:00)?\.000Z$/, "Z")
   return requests.map((request) => {
+    if (request.kind === "settle") return `${time(request.atMs)} settle: ${request.reason}`
     const head = `${time(request.atMs)} ${request.kind} ${orders.indexOf(request.order) + 1}`
-    if (request.kind === "settle") return `${head}: ${request.reason}`
     const urgency = `priority ${request.priority}, due ${time(request.dueMs)}`
     if (request.kind === "amend") return `${head} ${request.finding.kind}, ${urgency}`
     return `${head} ${request.type} ${request.mergeKey}, ${urgency}: ${request.title}`

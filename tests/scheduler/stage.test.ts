@@ -13,7 +13,7 @@ import { EmbeddedLog } from "../../core/log/embedded.ts"
 import type { Log } from "../../core/log/log.ts"
 import type { PlantClock, Service } from "../../core/service.ts"
 import { topics } from "../../core/topics.ts"
-import type { Detection, DetectionRecord, OrderRequest } from "../../core/vocabulary.ts"
+import type { Detection, DetectionRecord, Maintained, OrderRequest } from "../../core/vocabulary.ts"
 import { createScheduler } from "../../scheduler/index.ts"
 import { ManualClock } from "../manual-clock.ts"
 import { announced, detectionOf, inWords, requestsOf, revisionsOf, schedulerOf } from "./setup.ts"
@@ -119,7 +119,7 @@ const tickAll = (atMs: number) =>
     })),
   )
 
-const detected = (...detections: readonly Detection[]) =>
+const detected = (...detections: readonly (Detection | Maintained)[]) =>
   log.append<DetectionRecord>(
     topics.detections,
     detections.map((value) => ({ key: value.asset, value })),
@@ -128,13 +128,12 @@ const detected = (...detections: readonly Detection[]) =>
 const findings = ["P-101", "P-102", "P-103"].map((asset, at) =>
   detectionOf({ episode: `e${at}`, asset, atMs: startMs + at * hour }),
 )
-const endings = findings.map((one) =>
-  detectionOf({
-    ...one,
-    episode: `e${findings.indexOf(one)}`,
-    kind: "cleared",
-    cause: "maintenance",
-    sequence: 1,
+const endings = findings.map(
+  ({ site, asset }): Maintained => ({
+    kind: "maintained",
+    site,
+    asset,
+    component: "bearing",
     atMs: startMs + 12 * hour,
   }),
 )

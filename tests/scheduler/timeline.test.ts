@@ -71,11 +71,20 @@ const episode = fc.record({
   ends: fc.constantFrom("condition", "maintenance", "next-due", undefined),
 })
 
+const replaced = (asset: string, atMs: number): DetectionRecord => ({
+  kind: "maintained",
+  site: "works",
+  asset,
+  component: "bearing",
+  atMs,
+})
+
 const detections = fc.array(episode, { maxLength: 12 }).map((episodes) =>
   episodes.flatMap(({ asset, usage, steps, opened, ends }, number) => {
     const all: Step[] = [{ kind: "opened", severity: opened }, ...steps]
     if (ends !== undefined) all.push({ kind: "cleared", severity: all.at(-1)?.severity ?? "watch" })
-    return all.map(({ kind, severity }, sequence) =>
+    const at = (sequence: number) => startMs + number * 20 * hour + sequence * hour
+    const found: DetectionRecord[] = all.map(({ kind, severity }, sequence) =>
       detectionOf({
         episode: `e${number}`,
         sequence,
@@ -84,10 +93,11 @@ const detections = fc.array(episode, { maxLength: 12 }).map((episodes) =>
         asset,
         rule: usage ? "oil-change" : "vibration",
         ruleKind: usage ? "usage" : "threshold",
-        atMs: startMs + number * 20 * hour + sequence * hour,
+        atMs: at(sequence),
         ...(kind === "cleared" && ends !== undefined && { cause: ends }),
       }),
     )
+    return ends === "maintenance" ? [...found, replaced(asset, at(all.length - 1))] : found
   }),
 )
 
@@ -209,7 +219,7 @@ describe("the timeline of requests", () => {
       tick(Date.UTC(2026, 1, 1) - 1),
     ])
     expect(requests).toHaveLength(10_000)
-    expect(new Set(requests.map(({ order }) => order)).size).toBe(10_000)
+    expect(new Set(requests.map((one) => one.kind === "open" && one.order)).size).toBe(10_000)
     expect(new Set(requests.map(({ asset }) => asset)).size).toBe(10_000)
     const times = requests.map(({ atMs }) => atMs)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
@@ -248,7 +258,7 @@ function takenByStore(requests: readonly OrderRequest[]): string[] {
         ? `${request.order} ${request.findings[0]?.sequence}`
         : request.kind === "amend"
           ? `${request.order} ${request.finding.sequence}`
-          : `${request.order} settled`
+          : `${request.asset} ${request.component} ${request.atMs}`
     if (request.kind !== "open" || orders.get(request.order) === request)
       steps.set(key, JSON.stringify(request))
   }

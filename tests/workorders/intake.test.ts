@@ -100,7 +100,7 @@ test("a merged request never makes an order less urgent", async () => {
 test("what is said later of a merged request reaches the order that has it, in the same batch and after", async () => {
   const { take, order } = await store()
   expect(await take(open(1), open(2), amend(2, 1))).toEqual(["opened", "merged", "amended"])
-  expect(await take(amend(2, 2), open(2), settle(2))).toEqual(["amended", "repeated", "completed"])
+  expect(await take(amend(2, 2), open(2), settle())).toEqual(["amended", "repeated", "completed"])
   const merged = await order(1)
   expect(merged.findings).toEqual([finding(1, 0), finding(2, 0), finding(2, 1), finding(2, 2)])
   expect(merged).toMatchObject({ state: "completed", finishedMs: at(50), version: 5 })
@@ -133,7 +133,7 @@ test("a later finding raises the priority and brings the due time forward, never
 
 test("a finding that comes after the work was done is kept and makes nothing urgent", async () => {
   const { take, order } = await store()
-  await take(open(1), settle(1))
+  await take(open(1), settle())
   expect(await take(amend(1, 1, { priority: 1, dueMs: at(1) }))).toEqual(["amended"])
   const done = await order(1)
   expect(done).toMatchObject({ state: "completed", priority: 3, dueMs: at(100), finishedMs: at(50) })
@@ -153,22 +153,92 @@ test("of many findings the first and the newest are kept, and all are counted", 
 
 test("after an order was settled, the next episode makes a new one, also in the same batch", async () => {
   const { take, order } = await store()
-  expect(await take(open(1), settle(1), settle(1), open(2), open(1))).toEqual([
+  expect(await take(open(1), settle(50), settle(50), open(2), open(1))).toEqual([
     "opened",
     "completed",
     "repeated",
     "opened",
     "repeated",
   ])
-  expect(await take(settle(2), open(3))).toEqual(["completed", "opened"])
+  expect(await take(settle(60), open(3))).toEqual(["completed", "opened"])
   expect((await order(3)).number).toBe("WO-000003")
+})
+
+test("a replacement settles all that rules asked for its component, and nothing else", async () => {
+  const { take, order, history } = await store()
+  const plan = { kind: "plan", plan: "inspection", revision: 1, dueMs: at(24) } as const
+  const usage = { ...open(2).trigger, ruleKind: "usage", rule: "overhaul" } as const
+  await take(
+    open(1),
+    open(2, { mergeKey: "overhaul", type: "preventive", trigger: usage }),
+    open(3, { mergeKey: "inspection", type: "preventive", trigger: plan, findings: [] }),
+    open(4, { mergeKey: "seal", component: "seal" }),
+    open(5, { mergeKey: "whole", component: null }),
+    open(6, { mergeKey: "other", asset: "P-102" }),
+  )
+  expect(await take(amend(6, 1, { asset: "P-102" }), settle(50))).toEqual(["amended", "completed"])
+  const states = await Promise.all([1, 2, 3, 4, 5, 6].map(async (n) => (await order(n)).state))
+  expect(states).toEqual(["completed", "completed", "requested", "requested", "requested", "requested"])
+  expect(await order(2)).toMatchObject({ finishedMs: at(50), version: 2 })
+  expect((await history(2)).at(-1)).toEqual({
+    sequence: 2,
+    atMs: at(50),
+    actor: "system",
+    kind: "completed",
+    note: "bearing of P-101 was replaced",
+  })
+})
+
+test("an order whose condition has cleared is settled all the same, and the next episode makes a new one", async () => {
+  const { take, order } = await store()
+  const cleared = finding(1, 1, { kind: "cleared" })
+  await take(open(1), amend(1, 1, { finding: cleared }))
+  expect(await take(settle(50), open(2, { atMs: at(70) }))).toEqual(["completed", "opened"])
+  expect(await order(1)).toMatchObject({ state: "completed", findings: [finding(1, 0), cleared] })
+  expect((await order(2)).state).toBe("requested")
+})
+
+test("a replacement that is told late settles no order that was asked for after it", async () => {
+  const { take, order } = await store()
+  await take(open(1, { atMs: at(51) }))
+  expect(await take(settle(50))).toEqual(["noted"])
+  expect((await order(1)).state).toBe("requested")
+})
+
+test("a replacement that is told late settles no order that an episode of the new component has joined", async () => {
+  const { take, order } = await store()
+  await take(open(1), open(2, { atMs: at(60), findings: [finding(2, 0, { openedAtMs: at(51) })] }))
+  expect(await take(settle(50))).toEqual(["noted"])
+  expect(await order(1)).toMatchObject({ state: "requested", findings: [{}, {}] })
+})
+
+test("a replacement told again settles nothing, not even a late finding's order", async () => {
+  const { take, order } = await store()
+  expect(await take(open(1), settle(50), open(2, { atMs: at(49) }))).toEqual([
+    "opened",
+    "completed",
+    "opened",
+  ])
+  expect(await take(settle(50), settle(48))).toEqual(["repeated", "repeated"])
+  expect((await order(2)).state).toBe("requested")
+  expect(await take(settle(51), settle(51, { component: "seal" }))).toEqual(["completed", "noted"])
+})
+
+test("orders that one replacement settles are told of in the order of their numbers", async () => {
+  const { take, database } = await store()
+  const numbers = Array.from({ length: 12 }, (_, at) => 12 - at)
+  for (const n of numbers) await take(open(n, { mergeKey: `need ${n}` }))
+  await take(amend(1, 1), settle())
+  const { order_outbox } = await contents(database)
+  const completed = (order_outbox as { event: OrderEvent }[]).slice(13).map(({ event }) => event.order.number)
+  expect(completed).toEqual(numbers.map((_, at) => `WO-${String(at + 1).padStart(6, "0")}`))
 })
 
 test("what is said of an order that was never asked for changes nothing", async () => {
   const { take, database } = await store()
   await take(open(1))
   const before = await contents(database)
-  expect(await take(amend(7, 1), settle(7))).toEqual(["unknown", "unknown"])
+  expect(await take(amend(7, 1))).toEqual(["unknown"])
   expect(await contents(database)).toEqual(before)
 })
 
@@ -195,7 +265,7 @@ test("a batch that fails leaves nothing of any of its requests", async () => {
 test("each change is in the outbox as it is in the history, with the order as it was then", async () => {
   const { take, database } = await store()
   await take(open(1), open(2), amend(1, 1))
-  await take(settle(1), open(3))
+  await take(settle(), open(3))
   const { order_outbox, order_history } = await contents(database)
   const events = (order_outbox as { id: number; event: OrderEvent }[]).map(({ id, event }) => ({
     id,
@@ -231,19 +301,22 @@ const requests = fc
       need: fc.nat(2),
       priority: fc.integer({ min: 1, max: 5 }),
       due: fc.nat(200),
+      hours: fc.nat(60),
+      component: fc.constantFrom("bearing", "seal"),
     }),
     { maxLength: 40 },
   )
   .map((steps) => {
     const sequences: number[] = []
-    return steps.map(({ step, which, need, priority, due }): OrderRequest => {
+    return steps.map(({ step, which, need, priority, due, hours, component }): OrderRequest => {
       const n = which % (sequences.length || 1)
       const urgency = { priority, priorityReason: `priority ${priority}`, dueMs: at(due) }
       if (step === "open" || sequences.length === 0) {
         sequences.push(0)
-        return open(sequences.length - 1, { ...urgency, mergeKey: `need ${need}` })
+        const mergeKey = `${component} ${need}`
+        return open(sequences.length - 1, { ...urgency, atMs: at(hours), component, mergeKey })
       }
-      if (step === "settle") return settle(n)
+      if (step === "settle") return settle(hours, { component })
       const sequence = (sequences[n] ?? 0) + 1
       sequences[n] = sequence
       return amend(n, sequence, urgency)

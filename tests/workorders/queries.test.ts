@@ -1,5 +1,6 @@
 import { sql } from "kysely"
 import { expect, test } from "vitest"
+import { selectOpenOn } from "../../workorders/intake.ts"
 import type { OrderFilter } from "../../workorders/queries.ts"
 import { orderQueries, selectCounts, selectOrders } from "../../workorders/queries.ts"
 import type { WorkOrderTables } from "../../workorders/tables.ts"
@@ -11,13 +12,21 @@ async function store() {
   for (let n = 1; n <= 7; n++) {
     const odd = n % 2 === 1
     const asset = odd ? "P-101" : "P-102"
+    const component = `part-${n}`
     const type = odd ? "preventive" : "predictive"
     await take(
       database,
-      open(n, { asset, type, site: odd ? "north" : "south", priority: n > 5 ? 1 : 3, mergeKey: `${n}` }),
+      open(n, {
+        asset,
+        component,
+        type,
+        site: odd ? "north" : "south",
+        priority: n > 5 ? 1 : 3,
+        mergeKey: `${n}`,
+      }),
     )
   }
-  await take(database, settle(1), open(8, { mergeKey: "2" }))
+  await take(database, settle(50, { component: "part-1" }), open(8, { mergeKey: "2" }))
   return { database, orders: orderQueries(database) }
 }
 
@@ -86,7 +95,7 @@ test("orders are counted by state and type", async () => {
   ])
 })
 
-test("every list and the counts are answered from an index, without sorting", async () => {
+test("every list, the counts, and the open orders of assets are answered from an index, without sorting", async () => {
   const { database } = await store()
   const db = database.tables<WorkOrderTables>()
   const plan = async (query: { compile(): { sql: string; parameters: readonly unknown[] } }) => {
@@ -99,6 +108,9 @@ test("every list and the counts are answered from an index, without sorting", as
     const { rows } = await sql<{ detail: string }>`explain query plan ${explained}`.execute(db)
     return rows.map(({ detail }) => detail)
   }
+  expect(await plan(selectOpenOn(db, ["P-101", "P-102"]))).toEqual([
+    "SEARCH work_order USING INDEX work_order_open_on_asset (asset=?)",
+  ])
   const filters: [OrderFilter, string][] = [
     [{ state: "requested" }, "work_order_by_state"],
     [{ type: "predictive" }, "work_order_by_type"],

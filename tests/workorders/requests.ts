@@ -34,6 +34,7 @@ export function finding(order: number, sequence: number, more: Partial<Finding> 
     rule: "bearing-hot",
     revision: 1,
     severity: "warning",
+    openedAtMs: at(0),
     atMs: at(sequence),
     signal: "temperature",
     value: 80 + sequence,
@@ -96,13 +97,14 @@ export function amend(order: number, sequence: number, more: Partial<AmendOrder>
   }
 }
 
-export function settle(order: number, more: Partial<SettleOrder> = {}): SettleOrder {
+/** The bearing of P-101 was replaced so many hours after the year began. */
+export function settle(hours = 50, more: Partial<SettleOrder> = {}): SettleOrder {
   return {
     kind: "settle",
-    order: orderId(order),
     asset: "P-101",
-    atMs: at(50),
-    reason: "bearing was installed",
+    component: "bearing",
+    atMs: at(hours),
+    reason: "bearing of P-101 was replaced",
     ...more,
   }
 }
@@ -139,6 +141,12 @@ export async function contents(database: Database): Promise<Record<keyof WorkOrd
       episodes: JSON.parse(row.episodes),
     })),
     order_alias: await db.selectFrom("order_alias").selectAll().orderBy("id").execute(),
+    component_replacement: await db
+      .selectFrom("component_replacement")
+      .selectAll()
+      .orderBy("asset")
+      .orderBy("component")
+      .execute(),
     order_history: await db
       .selectFrom("order_history")
       .selectAll()

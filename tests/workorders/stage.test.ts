@@ -12,7 +12,7 @@ import { topics } from "../../core/topics.ts"
 import type { OrderEvent, OrderRequest } from "../../core/vocabulary.ts"
 import { createWorkOrders } from "../../workorders/index.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { amend, contents, open, scratch, settle } from "./requests.ts"
+import { amend, contents, open, orderId, scratch, settle } from "./requests.ts"
 
 const silent = pino({ level: "silent" })
 
@@ -86,7 +86,7 @@ test("requests in the log become orders, and each change an event under the asse
   const workOrders = stage()
   await workOrders.prepare()
   await workOrders.start()
-  await request(open(1), open(2, { mergeKey: "other", asset: "P-102" }), amend(1, 1), settle(1))
+  await request(open(1), open(2, { mergeKey: "other", asset: "P-102" }), amend(1, 1), settle())
   const published = await events(4)
   expect(steps(published.filter(({ order }) => order.asset === "P-101"))).toEqual([
     "WO-000001 1 created",
@@ -114,7 +114,7 @@ test("after a restart the stage goes on from where it was, also with requests th
   await first.request(open(1), open(2))
   await first.events(2)
   await before.close()
-  await first.request(amend(2, 1), settle(1), open(3))
+  await first.request(amend(2, 1), settle(), open(3))
   await first.close()
 
   const second = await plant(directory)
@@ -137,7 +137,7 @@ test("requests that are read again, from the first on, change nothing and tell n
   const before = stage()
   await before.prepare()
   await before.start()
-  await request(open(1), open(2), amend(1, 1), settle(2), open(3))
+  await request(open(1), open(2), amend(1, 1), settle(), open(3))
   await events(5)
   await before.close()
   const kept = await contents(database)
@@ -216,14 +216,14 @@ test("a request about an order that was never asked for is told and counted, and
   const workOrders = stage({ logger })
   await workOrders.prepare()
   await workOrders.start()
-  await request(settle(9), open(1))
+  await request(amend(9, 1), open(1))
   await events(1)
   await workOrders.close()
   expect(warnings).toHaveLength(1)
   expect(JSON.parse(warnings[0] ?? "")).toMatchObject({
-    order: settle(9).order,
+    order: orderId(9),
     asset: "P-101",
-    kind: "settle",
+    kind: "amend",
   })
   const text = await metrics.metrics()
   expect(text).toContain('millwright_order_requests_total{outcome="unknown"} 1')
