@@ -1,5 +1,5 @@
 import type { Logger } from "pino"
-import { collectDefaultMetrics, Registry } from "prom-client"
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client"
 import { Audit } from "./core/audit.ts"
 import { Catalogue } from "./core/catalogue.ts"
 import type { Clock } from "./core/clock.ts"
@@ -71,6 +71,7 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
   await catalogue.start()
 
   const state: Record<string, string> = {}
+  let isRunning = false
   let observer: Observer | undefined
   let fail: (error: unknown) => void = () => {}
   /** Rejects when a stage can't go on. */
@@ -95,6 +96,7 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
 
   return {
     settings,
+    clock,
     log,
     store,
     audit,
@@ -107,12 +109,24 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
     health,
     /** Now, by the plant's clock: the time of day, or the newest event time seen. */
     now: () => (plantClock === "wall" ? clock.now() : (ingest.newestMs() ?? clock.now())),
-    /** From when on a revision made now should count. */
-    effectiveMs: () => (plantClock === "wall" ? clock.now() + aheadMs : (ingest.newestMs() ?? 0) + 1),
+    /** From when on a revision made now should count: beside no running stage, right after all that was seen. */
+    effectiveMs: () =>
+      isRunning && plantClock === "wall" ? clock.now() + aheadMs : (ingest.newestMs() ?? 0) + 1,
 
     /** Starts consumers before producers, so that nothing waits in vain. */
     async start(): Promise<void> {
+      isRunning = true
+      for (const name of Object.keys(stages)) state[name] = "starting"
       collectDefaultMetrics({ register: metrics })
+      const behind = new Gauge({
+        name: "millwright_log_behind_records",
+        help: "Records of a topic that a group has yet to be handed.",
+        labelNames: ["topic", "group"],
+        registers: [metrics],
+        collect: () => {
+          for (const { topic, group, behind: records } of log.lags()) behind.set({ topic, group }, records)
+        },
+      })
       observer = await observe(settings.http, metrics, health)
       for (const [name, stage] of Object.entries(stages).reverse()) await run(name, stage)
     },

@@ -134,7 +134,7 @@ try {
   await ask(settings, "bench", "plant.apply", { source: plantSource(), reason: "bench" })
   await systemClock.sleep(2500)
   const { mqttPort } = await status()
-  const settled = () => until(async () => (await status()).lags.every(({ records }) => records === 0))
+  const settled = () => until(async () => (await status()).lags.every(({ uncommitted }) => uncommitted === 0))
   const loads: Load[] = [
     { name: "(warm-up)", messages: 100_000, options: [] },
     { name: "10,000 msg/s", messages: 10_000 * seconds, options: ["-rate", "10000"] },

@@ -43,7 +43,7 @@ export const operations = {
   "dead-letters.replay": operation(letters, async (app, query, actor) => {
     const plant = app.catalogue.newest()?.plant
     if (plant !== undefined) authorise(plant, actor, ["engineer", "admin"])
-    return app.ingest.deadLetters.replay(query, actor, app.now())
+    return app.ingest.deadLetters.replay(query, actor, app.clock.now())
   }),
   "devices.list": operation(z.object({}), async (app) => app.ingest.devices()),
   "plant.compare": operation(z.object({ source: z.string() }), (app, { source }) =>
@@ -52,7 +52,7 @@ export const operations = {
   "plant.apply": operation(
     z.object({ source: z.string(), reason: z.string() }),
     (app, { source, reason }, actor) =>
-      app.plant.apply({ source, actor, reason, nowMs: app.now(), effectiveMs: app.effectiveMs() }),
+      app.plant.apply({ source, actor, reason, nowMs: app.clock.now(), effectiveMs: app.effectiveMs() }),
   ),
   "plant.export": operation(z.object({}), async (app) => {
     const newest = await app.plant.newest()
@@ -69,7 +69,7 @@ export const operations = {
   })),
 }
 
-export type Operations = typeof operations
+type Operations = typeof operations
 export type OperationName = keyof Operations
 export type InputOf<K extends OperationName> = z.input<Operations[K]["input"]>
 export type ResultOf<K extends OperationName> = Awaited<ReturnType<Operations[K]["run"]>>

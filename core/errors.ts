@@ -15,7 +15,6 @@ export const errorCodes = {
   OWNER_REPLACED: { canRetry: false },
   NESTED_QUERY: { canRetry: false },
   SERVER_UNREACHABLE: { canRetry: true },
-  REPLAY_FAILED: { canRetry: true },
 } as const satisfies Record<string, { readonly canRetry: boolean }>
 
 export type ErrorCode = keyof typeof errorCodes

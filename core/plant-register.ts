@@ -24,7 +24,7 @@ const migrations: Record<string, Migration> = {
 }
 
 /** One thing that applying a plant file would do: "changed rule pump-vibration". */
-export type Difference = {
+type Difference = {
   readonly change: "added" | "changed" | "removed"
   readonly what: string
   readonly id: string
@@ -40,7 +40,7 @@ export type ApplyRequest = {
 }
 
 /** What a stage has to say about a plant before it takes effect: a line for each point. */
-export type PlantCheck = (plant: Plant) => readonly string[]
+type PlantCheck = (plant: Plant) => readonly string[]
 
 export type PlantChecks = {
   /** What must be mended first. */

@@ -3,17 +3,9 @@ import { parse } from "yaml"
 import { z } from "zod"
 import { duration } from "./duration.ts"
 import { MillwrightError } from "./errors.ts"
-import { criticality, name, orderType, priority, scalar, severities, severity } from "./vocabulary.ts"
+import { criticality, name, orderType, priority, scalar, severity } from "./vocabulary.ts"
 
-export const roles = [
-  "requester",
-  "technician",
-  "planner",
-  "engineer",
-  "supervisor",
-  "auditor",
-  "admin",
-] as const
+const roles = ["requester", "technician", "planner", "engineer", "supervisor", "auditor", "admin"] as const
 export type Role = (typeof roles)[number]
 
 const signal = z.strictObject({
@@ -112,7 +104,6 @@ const template = z.strictObject({
   tasks: z.array(z.string()).default([]),
   estimatedHours: z.number().positive().optional(),
 })
-export type Template = z.infer<typeof template>
 
 const person = z.strictObject({
   id: name,
@@ -120,7 +111,6 @@ const person = z.strictObject({
   roles: z.array(z.enum(roles)).min(1),
   skills: z.array(z.string()).default([]),
 })
-export type Person = z.infer<typeof person>
 
 const site = z.strictObject({
   id: name,
@@ -194,8 +184,8 @@ type Unchecked = {
   readonly assets: readonly Asset[]
   readonly rules: readonly RuleSpec[]
   readonly plans: readonly PlanSpec[]
-  readonly templates: readonly Template[]
-  readonly people: readonly Person[]
+  readonly templates: readonly { id: string }[]
+  readonly people: readonly { id: string }[]
 }
 
 /** Every id is unique in its list and every reference names something that is there. */
@@ -280,6 +270,3 @@ export function matches({ class: classes, asset: assets, site: sites }: Selector
     (sites === undefined || sites.includes(one.site))
   )
 }
-
-/** Least to most, for texts such as "one of watch, warning, alarm, trip". */
-export const severityNames = severities.join(", ")

@@ -11,7 +11,7 @@ export const name = z.string().regex(namePattern, "expected 1 to 128 letters, di
 export const timeMs = z.number().int()
 
 /** As OPC UA tells them apart: good is trusted, uncertain is used with a mark, bad is kept but never decides. */
-export const quality = z.enum(["good", "uncertain", "bad"])
+const quality = z.enum(["good", "uncertain", "bad"])
 export type Quality = z.infer<typeof quality>
 
 export const scalar = z.union([z.string(), z.number(), z.boolean()])
@@ -72,7 +72,7 @@ export function partOf({ attributes: { component, signal } }: AssetEvent): strin
 }
 
 /** Moves the plant's clock in a partition where nothing else does (clock `event` only). */
-export const tick = z.object({ kind: z.literal("tick"), atMs: timeMs })
+const tick = z.object({ kind: z.literal("tick"), atMs: timeMs })
 export type Tick = z.infer<typeof tick>
 
 export const telemetryRecord = z.discriminatedUnion("kind", [reading, assetEvent, tick])
@@ -95,7 +95,7 @@ export type Criticality = z.infer<typeof criticality>
 export const priority = z.number().int().min(1).max(5)
 
 /** Enough to follow the verdict, and later to recompute it. */
-export const evidence = z.object({
+const evidence = z.object({
   /** What was compared, in words a technician uses: "mean of 12 h", "code error4 within 24 h". */
   statistic: z.string(),
   fromMs: timeMs,
@@ -158,7 +158,7 @@ export const orderType = z.enum(orderTypes)
 export type OrderType = z.infer<typeof orderType>
 
 /** What made an order: a rule's episode, or one occurrence of a plan. */
-export const trigger = z.discriminatedUnion("kind", [
+const trigger = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("rule"),
     rule: name,
@@ -190,7 +190,7 @@ export const finding = detection.pick({
 export type Finding = z.infer<typeof finding>
 
 /** Asks for an order. `order` is made from what caused it, so a repeat asks for the same one. */
-export const openOrder = z.object({
+const openOrder = z.object({
   kind: z.literal("open"),
   order: z.uuid(),
   type: orderType,
@@ -215,7 +215,7 @@ export const openOrder = z.object({
 export type OpenOrder = z.infer<typeof openOrder>
 
 /** A later step of the episode behind an order: kept as a finding; the priority only ever rises. */
-export const amendOrder = z.object({
+const amendOrder = z.object({
   kind: z.literal("amend"),
   order: z.uuid(),
   asset: name,
@@ -228,7 +228,7 @@ export const amendOrder = z.object({
 export type AmendOrder = z.infer<typeof amendOrder>
 
 /** The plant itself recorded work (a component was installed) that meets what rules had asked for until then. */
-export const settleOrder = z.object({
+const settleOrder = z.object({
   kind: z.literal("settle"),
   asset: name,
   component: name,

@@ -50,7 +50,7 @@ export async function startPipeline(options: {
     url: `mqtt://127.0.0.1:${app.ingest.port}`,
     async settled() {
       // Each stage commits after what it passed on is durable, so a moment without lag is the end of everything.
-      while (app.log.lags().some(({ records }) => records > 0)) await systemClock.sleep(20)
+      while (app.log.lags().some(({ uncommitted }) => uncommitted > 0)) await systemClock.sleep(20)
     },
     async close() {
       await app.close()

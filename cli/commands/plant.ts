@@ -35,7 +35,9 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
         const revision = await ask("plant.apply", { source, reason: options.reason })
         answer(command, revision ?? null, (made) => {
           if (made !== null)
-            print(`revision ${made.revision} by ${made.author}, in effect from ${when(made.effectiveMs)}`)
+            print(
+              `revision ${made.revision} by ${made.author}, in effect from ${made.effectiveMs === 0 ? "the beginning" : when(made.effectiveMs)}`,
+            )
           else print("nothing to change")
         })
       },
@@ -83,8 +85,12 @@ async function readSource(file: string): Promise<string> {
 function showChanges({ changes, warnings }: ResultOf<"plant.compare">): void {
   const signs = { added: "+", changed: "~", removed: "-" }
   for (const { change, what, id } of changes) print(`${signs[change]} ${what} ${id}`)
-  for (const warning of warnings) print(`! ${warning}`)
+  warn(warnings)
   print(changes.length === 0 ? "nothing to change" : `${changes.length} changes`)
+}
+
+function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) console.error(`! ${warning}`)
 }
 
 async function confirm(): Promise<void> {

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises"
-import { type Command, InvalidArgumentError } from "commander"
+import { type Command, InvalidArgumentError, Option } from "commander"
 import { systemClock } from "../../core/clock.ts"
 import { parseDuration } from "../../core/duration.ts"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
@@ -36,8 +36,16 @@ export function addSimulate(program: Command, surroundings: Surroundings): void 
     .option("--machines <n>", "so many machines without a plant file", wholeNumber, 12)
     .option("--seed <n>", "the same seed, the same fates", wholeNumber, 1)
     .option("--wear <x>", "parts wear so many times faster", positiveNumber, 1)
-    .option("--past <duration>", "begin so long ago", durationOption, 60 * 86_400_000)
-    .option("--every <duration>", "time between two samples", durationOption, 600_000)
+    .addOption(
+      new Option("--past <duration>", "begin so long ago")
+        .argParser(durationOption)
+        .default(60 * 86_400_000, "60d"),
+    )
+    .addOption(
+      new Option("--every <duration>", "time between two samples")
+        .argParser(durationOption)
+        .default(600_000, "10m"),
+    )
     .option(
       "--speed <x>",
       "simulated seconds in a second, until the present is reached",

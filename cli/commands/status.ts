@@ -21,7 +21,8 @@ export function addStatus(program: Command, surroundings: Surroundings): void {
               `\n${table(lags, [
                 { title: "TOPIC", of: ({ topic }) => topic },
                 { title: "GROUP", of: ({ group }) => group },
-                { title: "BEHIND", of: ({ records }) => `${records} records` },
+                { title: "BEHIND", of: ({ behind }) => `${behind} records` },
+                { title: "NOT SAVED", of: ({ uncommitted }) => uncommitted },
               ])}`,
             )
           }

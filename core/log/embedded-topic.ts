@@ -208,7 +208,8 @@ export class EmbeddedTopic<T> implements Source<T> {
     return [...this.groups].map(([group, members]) => ({
       topic: this.topic.name,
       group,
-      records: Math.max(0, this.durable - members.lowWater()),
+      behind: Math.max(0, this.durable - (members.current.length > 0 ? members.cursor : members.lowWater())),
+      uncommitted: Math.max(0, this.durable - members.lowWater()),
     }))
   }
 

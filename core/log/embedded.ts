@@ -1,5 +1,6 @@
 import { type Clock, every } from "../clock.ts"
 import { MillwrightError } from "../errors.ts"
+import { requireFormat } from "../sqlite/format.ts"
 import { SqliteThread, type Statement } from "../sqlite/thread.ts"
 import type { Topic } from "../topics.ts"
 import { EmbeddedTopic, type Entry } from "./embedded-topic.ts"
@@ -60,16 +61,12 @@ export class EmbeddedLog implements Log {
   /** Opens or creates the file. Throws `LOG_PARTITIONS_CHANGED` where it was made with another number of partitions. */
   static async open(path: string, options: EmbeddedLogOptions): Promise<EmbeddedLog> {
     const writer = await SqliteThread.open(path)
-    await writer.script(schema)
-    await writer.run("INSERT OR IGNORE INTO setting VALUES ('partitions', ?)", [String(options.partitions)])
-    const [row] = await writer.all("SELECT value FROM setting WHERE name = 'partitions'")
-    if (row?.value !== String(options.partitions)) {
+    try {
+      await requireFormat(writer, { path, format: 1, schema })
+      await requirePartitions(writer, path, options.partitions)
+    } catch (error) {
       await writer.close()
-      throw new MillwrightError(
-        "LOG_PARTITIONS_CHANGED",
-        `${path} was made with ${row?.value} partitions, the configuration says ${options.partitions}: ` +
-          "an asset's records would change their partition. Set it back, or start with an empty directory.",
-      )
+      throw error
     }
     return new EmbeddedLog(writer, SqliteThread.reader(path), options)
   }
@@ -193,4 +190,15 @@ export class EmbeddedLog implements Log {
     for (const [topic, entry] of entries) topic.committed(entry)
     for (const { resolve } of waiting) resolve()
   }
+}
+
+async function requirePartitions(writer: SqliteThread, path: string, partitions: number): Promise<void> {
+  await writer.run("INSERT OR IGNORE INTO setting VALUES ('partitions', ?)", [String(partitions)])
+  const [row] = await writer.all("SELECT value FROM setting WHERE name = 'partitions'")
+  if (row?.value === String(partitions)) return
+  throw new MillwrightError(
+    "LOG_PARTITIONS_CHANGED",
+    `${path} was made with ${row?.value} partitions, the configuration says ${partitions}: ` +
+      "an asset's records would change their partition. Set it back, or start with an empty directory.",
+  )
 }

@@ -42,7 +42,14 @@ export interface Subscription {
 }
 
 /** How far a group is behind, for health and metrics. */
-export type Lag = { readonly topic: string; readonly group: string; readonly records: number }
+export type Lag = {
+  readonly topic: string
+  readonly group: string
+  /** Records that it has yet to be handed. */
+  readonly behind: number
+  /** Records that a restart would hand it again, those behind included: 0 when all is derived and saved. */
+  readonly uncommitted: number
+}
 
 /**
  * Named topics of records, split by key into partitions; the only way from one stage to the next.

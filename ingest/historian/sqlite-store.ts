@@ -1,5 +1,6 @@
 import type { Logger } from "pino"
 import { z } from "zod"
+import { requireFormat } from "../../core/sqlite/format.ts"
 import { SqliteThread, type SqlRow } from "../../core/sqlite/thread.ts"
 import type { Bucket, Series, Span, TelemetryStore } from "../../core/telemetry.ts"
 import { type AssetEvent, assetEvent, partOf, type Reading, type Sample } from "../../core/vocabulary.ts"
@@ -76,7 +77,7 @@ export async function openSqliteTelemetry(
 ): Promise<TelemetryStore> {
   const writer = await SqliteThread.open(path)
   try {
-    await writer.script(schema)
+    await requireFormat(writer, { path, format: 1, schema })
     const stored = {
       series: await writer.all("SELECT id, asset, signal FROM series"),
       fresh: await writer.all(

@@ -6,6 +6,7 @@ import { z } from "zod"
 import { systemClock } from "../../core/clock.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import type { LogRecord } from "../../core/log/log.ts"
+import { SqliteThread } from "../../core/sqlite/thread.ts"
 import { ManualClock } from "../manual-clock.ts"
 import { logContract } from "./log.ts"
 
@@ -39,6 +40,19 @@ test("a file made with another number of partitions is refused, naming both numb
   await expect(EmbeddedLog.open(path, { ...options, partitions: 16 })).rejects.toThrow(
     /made with 8 .* says 16/,
   )
+  await remove()
+})
+
+test("a file that another version has written in another format is refused, and left as it was", async () => {
+  const { path, remove } = await scratch()
+  await (await EmbeddedLog.open(path, options)).close()
+  const other = await SqliteThread.open(path)
+  await other.script("PRAGMA user_version = 99")
+  await other.close()
+  await expect(EmbeddedLog.open(path, options)).rejects.toMatchObject({
+    code: "DIRECTORY_UNUSABLE",
+    message: expect.stringMatching(/format 99.*reads 1/),
+  })
   await remove()
 })
 

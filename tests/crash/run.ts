@@ -103,7 +103,7 @@ async function until(moment: Moment, directory: string, publishers: readonly Pub
 async function dealtWith(directory: string): Promise<void> {
   for (;;) {
     const { lags } = await askOf(directory, "status", {})
-    if (lags.every(({ records }) => records === 0)) return
+    if (lags.every(({ uncommitted }) => uncommitted === 0)) return
     await systemClock.sleep(pollMs * 10)
   }
 }

@@ -106,7 +106,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setImmediate(resolve))
 }
 
-const isCommitted = () => log.lags().every(({ records }) => records === 0)
+const isCommitted = () => log.lags().every(({ uncommitted }) => uncommitted === 0)
 const stored = async () => (await samples(store, level)).map(({ value }) => value)
 
 /** The store as the historian sees it: what it is asked to write passes through `write` here. */

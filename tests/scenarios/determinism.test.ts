@@ -150,7 +150,7 @@ async function run(
     )
   }
   // Checkpoints come with time; what is committed was passed on before.
-  while (log.lags().some((lag) => lag.records > 0)) await clock.advance(1000)
+  while (log.lags().some((lag) => lag.uncommitted > 0)) await clock.advance(1000)
   for (const stage of stages.toReversed()) await stage.close()
   await catalogue.close()
   await log.close()
