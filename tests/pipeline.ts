@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Logger, pino } from "pino"
 import { type App, openApp } from "../app.ts"
-import { systemClock } from "../core/clock.ts"
+import { type Clock, systemClock } from "../core/clock.ts"
 import { loadSettings } from "../core/config.ts"
 
 export type Pipeline = {
@@ -24,6 +24,7 @@ export async function startPipeline(options: {
   readonly plantClock?: "wall" | "event"
   readonly directory?: string
   readonly overrides?: Readonly<Record<string, unknown>>
+  readonly clock?: Clock
   readonly logger?: Logger
 }): Promise<Pipeline> {
   const directory = options.directory ?? (await scratchDirectory())
@@ -39,7 +40,7 @@ export async function startPipeline(options: {
     },
   })
   const logger = options.logger ?? pino({ level: "silent" })
-  const app = await openApp({ settings, clock: systemClock, logger })
+  const app = await openApp({ settings, clock: options.clock ?? systemClock, logger })
   if (options.plant !== undefined) {
     const source = await readFile(options.plant, "utf8")
     await app.plant.apply({ source, actor: "engineer", reason: "test", nowMs: 0, effectiveMs: 0 })

@@ -33,6 +33,7 @@ test(`killed ${kills} times with -9 at random moments, a plant ends with the con
     "created",
     "deviation",
     "events",
+    "maintained",
     "merged",
     "threshold",
     "usage",
@@ -68,10 +69,9 @@ function momentsOf({ gateways }: Load): Moment[] {
 /** What the load gives to lose: the kinds of rules that found something, and of changes to orders. */
 function kindsIn({ detections, orderEvents }: Content): string[] {
   const found = [...detections.values()].flat().map((text) => detectionRecord.parse(JSON.parse(text)))
+  const rules = found.map((one) => ("ruleKind" in one ? one.ruleKind : one.kind))
   const changes = [...orderEvents.values()].map((text) => changeOfOrder.parse(JSON.parse(text)).kind)
-  return [
-    ...new Set([...found.map((one) => ("ruleKind" in one ? one.ruleKind : one.kind)), ...changes]),
-  ].sort()
+  return [...new Set([...rules, ...changes])].sort()
 }
 
 function summary({ gateways, sent }: Load, moments: readonly Moment[], content: Content): string {

@@ -98,7 +98,9 @@ test("requests in the log become orders, and each change an event under the asse
     ["WO-000001", "completed"],
   ])
   expect(published.at(-1)?.order).toEqual((await workOrders.get("WO-000001")).order)
-  expect(log.lags()).toEqual([{ topic: "work-order-requests", group: "workorders", records: 0 }])
+  expect(log.lags()).toEqual([
+    { topic: "work-order-requests", group: "workorders", behind: 0, uncommitted: 0 },
+  ])
   await workOrders.close()
   await workOrders.done
   for await (const { key, value } of log.read(topics.workOrderEvents)) expect(key).toBe(value.order.asset)
