@@ -107,8 +107,8 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
     metrics,
     failed,
     health,
-    /** Now, by the plant's clock: the time of day, or the newest event time seen. */
-    now: () => (plantClock === "wall" ? clock.now() : (ingest.newestMs() ?? clock.now())),
+    /** Now, by the plant's clock: the time of day or, as long as no stage runs, the newest event time seen. */
+    now: () => (isRunning && plantClock === "wall" ? clock.now() : (ingest.newestMs() ?? clock.now())),
     /** From when on a revision made now should count: beside no running stage, right after all that was seen. */
     effectiveMs: () =>
       isRunning && plantClock === "wall" ? clock.now() + aheadMs : (ingest.newestMs() ?? 0) + 1,

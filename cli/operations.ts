@@ -11,6 +11,7 @@ import {
   orderType,
   priority,
   severity,
+  timeMs,
 } from "../core/vocabulary.ts"
 
 const limit = z.number().int().min(1).max(10_000)
@@ -38,6 +39,16 @@ export const operations = {
   "detections.list": operation(
     z.object({ asset: name.optional(), rule: name.optional(), severity: severity.optional(), limit }),
     listDetections,
+  ),
+  "samples.list": operation(
+    z.object({
+      asset: name,
+      signal: name,
+      lastMs: timeMs.positive(),
+      toMs: timeMs.optional(),
+      bucketMs: timeMs.positive(),
+    }),
+    listBuckets,
   ),
   "dead-letters.list": operation(letters, (app, query) => app.ingest.deadLetters.list(query)),
   "dead-letters.replay": operation(letters, async (app, query, actor) => {
@@ -86,6 +97,28 @@ export async function perform<K extends OperationName>(
   // The table pairs each input with its own run; the compiler can't follow that through an index.
   const run = operations[name].run as (app: App, input: unknown, actor: string) => Promise<ResultOf<K>>
   return await run(app, parsed.data, actor)
+}
+
+async function listBuckets(
+  app: App,
+  {
+    asset,
+    signal,
+    lastMs,
+    toMs,
+    bucketMs,
+  }: { asset: string; signal: string; lastMs: number; toMs?: number | undefined; bucketMs: number },
+) {
+  // Up to and with the newest sample, since "now" on the clock `event` is that sample's own time.
+  const endMs = toMs ?? app.now() + 1
+  const plant = app.catalogue.newest()?.plant
+  const assetClass = plant?.classes.find(({ id }) => id === app.catalogue.newest()?.assets.get(asset)?.class)
+  const buckets = await app.store.downsample(
+    { asset, signal },
+    { fromMs: endMs - lastMs, toMs: endMs },
+    bucketMs,
+  )
+  return { unit: assetClass?.signals[signal]?.unit ?? null, buckets }
 }
 
 async function listDetections(

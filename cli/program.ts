@@ -8,6 +8,7 @@ import { addMqttUser } from "./commands/mqtt-user.ts"
 import { addOrders } from "./commands/orders.ts"
 import { addPlant } from "./commands/plant.ts"
 import { addReplay } from "./commands/replay.ts"
+import { addSamples } from "./commands/samples.ts"
 import { addSchema } from "./commands/schema.ts"
 import { addSimulate } from "./commands/simulate.ts"
 import { addStart } from "./commands/start.ts"
@@ -35,6 +36,7 @@ export function program(surroundings: Surroundings): Command {
   addStart(root, surroundings)
   addOrders(root, surroundings)
   addDetections(root, surroundings)
+  addSamples(root, surroundings)
   addPlant(root, surroundings)
   addDevices(root, surroundings)
   addDeadLetters(root, surroundings)

@@ -1,6 +1,7 @@
 import { userInfo } from "node:os"
 import { type Command, InvalidArgumentError } from "commander"
 import { loadSettings, type Settings } from "../core/config.ts"
+import { parseDuration } from "../core/duration.ts"
 import { ask } from "./control.ts"
 import type { InputOf, OperationName, ResultOf } from "./operations.ts"
 import { printJson } from "./output.ts"
@@ -45,6 +46,12 @@ export function asker(command: Command, surroundings: Surroundings) {
 export function answer<T>(command: Command, value: T, show: (value: T) => void): void {
   if (command.optsWithGlobals<Common>().json) printJson(value)
   else show(value)
+}
+
+export function durationOption(text: string): number {
+  const ms = parseDuration(text)
+  if (ms !== undefined && ms > 0) return ms
+  throw new InvalidArgumentError("expected a duration such as 10m, 12h or 60d")
 }
 
 export function wholeNumber(text: string): number {

@@ -1,7 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises"
-import { type Command, InvalidArgumentError, Option } from "commander"
+import { type Command, Option } from "commander"
 import { systemClock } from "../../core/clock.ts"
-import { parseDuration } from "../../core/duration.ts"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import { parsePlant } from "../../core/plant.ts"
 import { createFleet, type FleetOptions } from "../../simulators/index.ts"
@@ -9,7 +8,7 @@ import { quietLogger } from "../logger.ts"
 import { print, when } from "../output.ts"
 import { progressLine } from "../progress.ts"
 import { untilAborted } from "../serve.ts"
-import { positiveNumber, type Surroundings, wholeNumber } from "../shared.ts"
+import { durationOption, positiveNumber, type Surroundings, wholeNumber } from "../shared.ts"
 
 type Options = {
   readonly url: string
@@ -114,10 +113,4 @@ async function assetsOf(file: string): Promise<FleetOptions["assets"]> {
     if (cause instanceof MillwrightError) throw cause
     throw new MillwrightError("USAGE", `the plant file can't be read: ${messageOf(cause)}`, { cause })
   }
-}
-
-function durationOption(text: string): number {
-  const ms = parseDuration(text)
-  if (ms !== undefined && ms > 0) return ms
-  throw new InvalidArgumentError("expected a duration such as 10m, 12h or 60d")
 }
