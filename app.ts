@@ -43,7 +43,7 @@ export async function openApp({ settings, clock, logger }: AppOptions) {
 
 async function assemble(directory: HeldDirectory, { settings, clock, logger }: AppOptions) {
   const { partitions, plantClock } = settings
-  const log = await EmbeddedLog.open(directory.file("log.sqlite"), { partitions, clock })
+  const log = await EmbeddedLog.open(directory.file("log.sqlite"), { partitions, clock, logger })
   const store = await openSqliteTelemetry(directory.file("telemetry.sqlite"), { logger })
   const database = await openSqliteDatabase(directory.file("database.sqlite"))
   const metrics = new Registry()

@@ -20,7 +20,7 @@ type RuleOrder = NonNullable<RuleSpec["order"]>
 
 /**
  * What one step of an episode asks for under the revision in effect at its time, if anything; keeps in `episodes`
- * which episodes have an order. A repeated step asks for the same again.
+ * which episodes have an order. A repeated step asks for the same order again, which the store knows by its id.
  */
 export function requestFor(
   detection: Detection,

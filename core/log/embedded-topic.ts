@@ -15,7 +15,14 @@ export type Entry = {
   readonly records: readonly LogRecord<unknown>[]
 }
 
+/** What one row holds at most, and so what a reader takes at a time. */
 const rowRecords = 1000
+const rowBytes = 1_048_576
+/** What one commit takes of a topic at most; the rest waits for the next, so that no burst makes one huge statement. */
+const commitBytes = 16_777_216
+/** Rows that retention deletes in one transaction. */
+const retainRows = 10_000
+const nothing: ReadonlySet<Position> = new Set()
 /** Rows that a reader takes at a time: bounds what is parsed in one turn of the event loop. */
 const readRows = 8
 /** Records kept in memory for consumers that keep up, in bytes of their JSON; who is further behind reads the file. */
@@ -40,12 +47,20 @@ export class EmbeddedTopic<T> implements Source<T> {
   /** Everything before this is on the disk. */
   private durable: Position
   private bytes: number
+  /** For each partition the position of its newest record on the disk, -1 where there never was one. */
+  private readonly newest: Position[]
   private arrival = signal()
 
   private constructor(
     topic: Topic<T>,
     threads: { writer: SqliteThread; reader: SqliteThread },
-    state: { partitions: number; end: Position; bytes: number; groups: ReadonlyMap<string, Position> },
+    state: {
+      partitions: number
+      end: Position
+      bytes: number
+      newest: Position[]
+      groups: ReadonlyMap<string, Position>
+    },
   ) {
     this.topic = topic
     this.writer = threads.writer
@@ -55,6 +70,7 @@ export class EmbeddedTopic<T> implements Source<T> {
     this.end = state.end
     this.durable = state.end
     this.bytes = state.bytes
+    this.newest = state.newest
     for (const [name, position] of state.groups) this.groups.set(name, new Group(this.partitions, position))
   }
 
@@ -67,13 +83,17 @@ export class EmbeddedTopic<T> implements Source<T> {
     await writer.script(`CREATE TABLE IF NOT EXISTS ${tableOf(topic)} (
       first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body TEXT NOT NULL
     )`)
-    await writer.run("INSERT OR IGNORE INTO topic VALUES (?, 0, 0)", [topic.name])
-    const [state] = await writer.all("SELECT next, bytes FROM topic WHERE name = ?", [topic.name])
+    await writer.run("INSERT OR IGNORE INTO topic VALUES (?, 0, 0, ?)", [
+      topic.name,
+      JSON.stringify(new Array<Position>(partitions).fill(-1)),
+    ])
+    const [state] = await writer.all("SELECT next, bytes, newest FROM topic WHERE name = ?", [topic.name])
     const groups = await writer.all("SELECT name, position FROM consumer_group WHERE topic = ?", [topic.name])
     return new EmbeddedTopic(topic, threads, {
       partitions,
       end: Number(state?.next ?? 0),
       bytes: Number(state?.bytes ?? 0),
+      newest: JSON.parse(String(state?.newest)) as Position[],
       groups: new Map(groups.map(({ name, position }) => [String(name), Number(position)])),
     })
   }
@@ -89,32 +109,39 @@ export class EmbeddedTopic<T> implements Source<T> {
     })
   }
 
-  /** Everything added since the last commit, as rows to write. */
+  /** The next rows to write: everything added since the last commit, as far as one commit goes. */
   take(nowMs: number): { entries: readonly Entry[]; statements: readonly Statement[] } | undefined {
     if (this.pending.length === 0) return undefined
     const entries: Entry[] = []
     const rows: (readonly [Position, Position, number, number, string])[] = []
+    const newest = [...this.newest]
     let bytes = 0
-    for (let at = 0; at < this.pending.length; at += rowRecords) {
-      const records = this.pending.slice(at, at + rowRecords)
-      // Only now is the time of the commit known, which all records of a row share.
-      for (const record of records) (record as { appendedMs: number }).appendedMs = nowMs
-      const text = `[${this.lines.slice(at, at + rowRecords).join(",")}]`
+    let taken = 0
+    while (taken < this.pending.length && bytes < commitBytes) {
+      const count = this.rowLength(taken)
+      const records = this.pending.slice(taken, taken + count)
+      for (const record of records) {
+        // Only now is the time of the commit known, which all records of a row share.
+        ;(record as { appendedMs: number }).appendedMs = nowMs
+        newest[record.partition] = record.position
+      }
+      const text = `[${this.lines.slice(taken, taken + count).join(",")}]`
       const first = records[0]?.position ?? 0
-      const last = first + records.length - 1
+      const last = first + count - 1
       entries.push({ first, last, bytes: text.length, records })
       rows.push([first, last, nowMs, text.length, text])
       bytes += text.length
+      taken += count
     }
-    this.pending = []
-    this.lines = []
+    this.pending = this.pending.slice(taken)
+    this.lines = this.lines.slice(taken)
     return {
       entries,
       statements: [
         { sql: `INSERT INTO ${this.table} VALUES (?, ?, ?, ?, ?)`, rows },
         {
-          sql: "UPDATE topic SET next = ?, bytes = bytes + ? WHERE name = ?",
-          params: [this.end, bytes, this.topic.name],
+          sql: "UPDATE topic SET next = ?, bytes = bytes + ?, newest = ? WHERE name = ?",
+          params: [this.end, bytes, JSON.stringify(newest), this.topic.name],
         },
       ],
     }
@@ -127,6 +154,7 @@ export class EmbeddedTopic<T> implements Source<T> {
       this.bytes += entry.bytes
       this.tailSize += entry.bytes
       this.tail.push(entry)
+      for (const { partition, position } of entry.records) this.newest[partition] = position
     }
     this.trimTail()
     const { arrive } = this.arrival
@@ -134,14 +162,32 @@ export class EmbeddedTopic<T> implements Source<T> {
     arrive()
   }
 
+  /** A commit failed: whoever appended was told, so nothing of it may be written later. */
+  discard(): void {
+    this.pending = []
+    this.lines = []
+  }
+
+  isDurable(position: Position): boolean {
+    return position < this.durable
+  }
+
   async after(position: Position): Promise<Stretch<T> | undefined> {
     if (position >= this.durable) return undefined
     const oldest = this.tail[0]
-    if (oldest === undefined || position < oldest.first) return this.stored(position)
+    if (oldest === undefined || position < oldest.first) {
+      const passed = this.durable
+      // What retention has taken away leaves nothing to hand over, but it is passed all the same.
+      return (await this.stored(position)) ?? { records: [], nextPosition: passed }
+    }
     const entry = this.tail.find(({ last }) => last >= position)
     if (entry === undefined) return undefined
     const records = entry.first >= position ? entry.records : entry.records.slice(position - entry.first)
     return { records: records as readonly LogRecord<T>[], nextPosition: entry.last + 1 }
+  }
+
+  startFor(partition: number, position: Position): Position {
+    return position > (this.newest[partition] ?? -1) ? this.durable : position
   }
 
   more(position: Position): Promise<void> {
@@ -223,27 +269,33 @@ export class EmbeddedTopic<T> implements Source<T> {
 
   /** Deletes rows that are too old or too much, from the oldest on, as far as every group has passed them. */
   async retain(nowMs: number): Promise<void> {
+    while ((await this.retainSome(nowMs)) === retainRows) {}
+  }
+
+  /** One statement's worth; gives the number of rows that went. */
+  private async retainSome(nowMs: number): Promise<number> {
     const { ms, bytes } = this.topic.retention
     const passed = Math.min(this.durable, ...[...this.groups.values()].map((group) => group.lowWater()))
     const rows = await this.reader.all(
-      `SELECT first, at_ms, bytes FROM ${this.table} WHERE last < ? ORDER BY first LIMIT 10000`,
+      `SELECT first, at_ms, bytes FROM ${this.table} WHERE last < ? ORDER BY first LIMIT ${retainRows}`,
       [passed],
     )
-    const newest = this.topic.compacted ? await this.newestRows() : undefined
-    const gone: Position[] = []
-    let freed = 0
-    for (const row of rows) {
-      if (Number(row.at_ms) >= nowMs - ms && this.bytes - freed <= bytes) break
-      if (newest?.has(Number(row.first))) continue
-      gone.push(Number(row.first))
-      freed += Number(row.bytes)
-    }
-    if (gone.length === 0) return
-    this.bytes -= freed
+    let over = this.bytes - bytes
+    const due = rows.filter((row) => {
+      const isDue = Number(row.at_ms) < nowMs - ms || over > 0
+      over -= Number(row.bytes)
+      return isDue
+    })
+    const kept = due.length > 0 && this.topic.compacted ? await this.newestRows() : nothing
+    const gone = due.filter((row) => !kept.has(Number(row.first)))
+    if (gone.length === 0) return 0
+    const freed = gone.reduce((sum, row) => sum + Number(row.bytes), 0)
     await this.writer.transaction([
-      { sql: `DELETE FROM ${this.table} WHERE first = ?`, rows: gone.map((first) => [first]) },
+      { sql: `DELETE FROM ${this.table} WHERE first = ?`, rows: gone.map((row) => [Number(row.first)]) },
       { sql: "UPDATE topic SET bytes = bytes - ? WHERE name = ?", params: [freed, this.topic.name] },
     ])
+    this.bytes -= freed
+    return gone.length
   }
 
   async close(): Promise<void> {
@@ -259,6 +311,17 @@ export class EmbeddedTopic<T> implements Source<T> {
       for (const { key } of decode(String(body), 0)) rowOfKey.set(key, Number(first))
     }
     return new Set(rowOfKey.values())
+  }
+
+  /** How many of the pending lines from `at` on make a row. */
+  private rowLength(at: number): number {
+    let bytes = 0
+    let count = 0
+    while (count < rowRecords && at + count < this.lines.length && (count === 0 || bytes < rowBytes)) {
+      bytes += this.lines[at + count]?.length ?? 0
+      count++
+    }
+    return count
   }
 
   /** Drops what every consumer has passed, so that it dies young, and what is over the budget. */

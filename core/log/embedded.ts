@@ -1,5 +1,6 @@
+import type { Logger } from "pino"
 import { type Clock, every } from "../clock.ts"
-import { MillwrightError } from "../errors.ts"
+import { MillwrightError, messageOf } from "../errors.ts"
 import { requireFormat } from "../sqlite/format.ts"
 import { SqliteThread, type Statement } from "../sqlite/thread.ts"
 import type { Topic } from "../topics.ts"
@@ -15,17 +16,20 @@ export type EmbeddedLogOptions = {
    */
   readonly lingerMs?: number
   readonly maintenanceMs?: number
+  readonly logger?: Logger
 }
 
 const schema = `
   CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, next INTEGER NOT NULL, bytes INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS topic (
+    name TEXT PRIMARY KEY, next INTEGER NOT NULL, bytes INTEGER NOT NULL, newest TEXT NOT NULL
+  );
   CREATE TABLE IF NOT EXISTS consumer_group (
     topic TEXT NOT NULL, name TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (topic, name)
   );
 `
 
-type Waiting = { resolve(): void; reject(error: Error): void }
+type Waiting = { isDurable(): boolean; resolve(): void; reject(error: Error): void }
 
 /**
  * The log in one SQLite file. Every append waits for the next commit, which takes the records of all topics that
@@ -51,11 +55,16 @@ export class EmbeddedLog implements Log {
     this.partitions = options.partitions
     this.clock = options.clock
     this.lingerMs = options.lingerMs ?? 3
-    this.maintained = every(this.clock, options.maintenanceMs ?? 60_000, this.stop.signal, () =>
-      this.maintain(),
-    )
-    // A failed round of maintenance must not end the process: `close` reports it.
-    this.maintained.catch(() => {})
+    this.maintained = every(this.clock, options.maintenanceMs ?? 60_000, this.stop.signal, async () => {
+      try {
+        await this.maintain()
+      } catch (error) {
+        options.logger?.error(
+          { error: messageOf(error) },
+          "the log could not be maintained; it is tried again",
+        )
+      }
+    })
   }
 
   /** Opens or creates the file. Throws `LOG_PARTITIONS_CHANGED` where it was made with another number of partitions. */
@@ -76,8 +85,9 @@ export class EmbeddedLog implements Log {
     if (this.stop.signal.aborted) throw new MillwrightError("LOG_CLOSED", "the log is closed")
     const target = this.topics.get(topic.name) ?? (await this.topic(topic))
     target.add(records)
+    const last = target.end - 1
     return new Promise((resolve, reject) => {
-      this.waiting.push({ resolve, reject })
+      this.waiting.push({ isDurable: () => target.isDurable(last), resolve, reject })
       this.flushing ??= this.flush()
     })
   }
@@ -111,6 +121,7 @@ export class EmbeddedLog implements Log {
 
   async ends(topic: Topic<unknown>): Promise<readonly Position[]> {
     const { end } = await this.topic(topic)
+    // Positions count per topic, so a member that has read everything stands there in each of its partitions.
     return new Array<Position>(this.partitions).fill(end)
   }
 
@@ -171,24 +182,30 @@ export class EmbeddedLog implements Log {
   }
 
   private async commit(nowMs: number): Promise<void> {
-    const waiting = this.waiting
-    this.waiting = []
-    const statements: Statement[] = []
-    const entries: [EmbeddedTopic<unknown>, readonly Entry[]][] = []
-    for (const topic of this.topics.values()) {
-      const taken = topic.take(nowMs)
-      if (taken === undefined) continue
-      entries.push([topic, taken.entries])
-      statements.push(...taken.statements)
-    }
     try {
+      const taken: [EmbeddedTopic<unknown>, readonly Entry[]][] = []
+      const statements: Statement[] = []
+      for (const topic of this.topics.values()) {
+        const rows = topic.take(nowMs)
+        if (rows === undefined) continue
+        taken.push([topic, rows.entries])
+        statements.push(...rows.statements)
+      }
       await this.writer.transaction(statements)
+      for (const [topic, entries] of taken) topic.committed(entries)
     } catch (error) {
+      const waiting = this.waiting
+      this.waiting = []
+      for (const topic of this.topics.values()) topic.discard()
       for (const { reject } of waiting) reject(error as Error)
       return
     }
-    for (const [topic, entry] of entries) topic.committed(entry)
-    for (const { resolve } of waiting) resolve()
+    const waiting = this.waiting
+    this.waiting = []
+    for (const one of waiting) {
+      if (one.isDurable()) one.resolve()
+      else this.waiting.push(one)
+    }
   }
 }
 

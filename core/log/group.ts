@@ -4,6 +4,8 @@ import type { Consumer, LogRecord, Position, Subscription } from "./log.ts"
 export interface Source<T> {
   /** The next stretch of records from `position` on, none after it missing; undefined at the end. */
   after(position: Position): Promise<Stretch<T> | undefined>
+  /** Where to begin for a partition whose owner has dealt with everything before `position`. */
+  startFor(partition: number, position: Position): Position
   /** Resolves when there may be more past `position`. */
   more(position: Position): Promise<void>
 }
@@ -86,7 +88,7 @@ export class Member<T> implements Subscription {
       for (const partition of partitions) {
         const from = await this.consumer.load(partition)
         this.owned.set(partition, { from, committed: from, delivered: from })
-        this.cursor = Math.min(this.cursor, from)
+        this.cursor = Math.min(this.cursor, this.source.startFor(partition, from))
       }
       this.wake()
     })

@@ -8,10 +8,10 @@ const startMs = Date.UTC(2026, 0, 1)
 const machines = Array.from({ length: 12 }, (_, at) => `M-${String(at + 1).padStart(2, "0")}`)
 const gateways = 3
 
-export type Message = { readonly topic: string; readonly payload: string }
+type Message = { readonly topic: string; readonly payload: string }
 
 /** What must be in the telemetry store once a load was taken: written as `asset signal time`. */
-export type Sent = { readonly samples: ReadonlyMap<string, number>; readonly events: ReadonlySet<string> }
+type Sent = { readonly samples: ReadonlyMap<string, number>; readonly events: ReadonlySet<string> }
 
 export type Load = {
   /** What each gateway sends, in order; each machine is on one of them. */
