@@ -9,8 +9,9 @@ import { type HeldDirectory, holdDirectory } from "./core/directory.ts"
 import { messageOf } from "./core/errors.ts"
 import { EmbeddedLog } from "./core/log/embedded.ts"
 import { type Health, type Observer, observe } from "./core/observe.ts"
-import { PlantRegister } from "./core/plant-register.ts"
+import { type ApplyRequest, PlantRegister } from "./core/plant-register.ts"
 import type { Stage, StageContext } from "./core/service.ts"
+import { type PlantRevision, topics } from "./core/topics.ts"
 import { checkTopics } from "./ingest/decode/routes.ts"
 import { checkUnits } from "./ingest/decode/units.ts"
 import { createHistorian } from "./ingest/historian/historian.ts"
@@ -84,6 +85,30 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
     return { ok: Object.values(state).every((one) => one === "running"), stages: { ...state } }
   }
 
+  /**
+   * From when on a revision made now counts, while nothing comes in: later than all that is in the log, so that the
+   * same log gives the same detections. Before the first record it counts for all time.
+   */
+  async function effectiveMs(): Promise<number> {
+    if (plantClock === "event") {
+      if (!isRunning) await ingest.catchUp()
+      return (ingest.newestMs() ?? -1) + 1
+    }
+    const ends = await log.ends(topics.telemetry)
+    if (catalogue.newest() === undefined && ends.every((end) => end === 0)) return 0
+    return clock.now() + (isRunning ? aheadMs : 1)
+  }
+
+  /** Makes a revision of a plant file, and lets telemetry on once the stages know it. Errors are those of the register. */
+  function apply(request: Omit<ApplyRequest, "nowMs" | "effectiveMs">): Promise<PlantRevision | undefined> {
+    return ingest.hold(async () => {
+      const times = { nowMs: clock.now(), effectiveMs: await effectiveMs() }
+      const revision = await plant.apply({ ...request, ...times })
+      if (revision !== undefined) await catalogue.knows(revision.revision)
+      return revision
+    })
+  }
+
   async function run(name: string, stage: Stage): Promise<void> {
     await stage.start()
     state[name] = "running"
@@ -109,9 +134,7 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
     health,
     /** Now, by the plant's clock: the time of day or, as long as no stage runs, the newest event time seen. */
     now: () => (isRunning && plantClock === "wall" ? clock.now() : (ingest.newestMs() ?? clock.now())),
-    /** From when on a revision made now should count: beside no running stage, right after all that was seen. */
-    effectiveMs: () =>
-      isRunning && plantClock === "wall" ? clock.now() + aheadMs : (ingest.newestMs() ?? 0) + 1,
+    apply,
 
     /** Starts consumers before producers, so that nothing waits in vain. */
     async start(): Promise<void> {
@@ -131,16 +154,15 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
       for (const [name, stage] of Object.entries(stages).reverse()) await run(name, stage)
     },
 
-    /** Stops producers before consumers; each waits for what is in flight. */
+    /** Stops producers before consumers; each waits for what is in flight. One that fails keeps none of the others. */
     async close(): Promise<void> {
-      await observer?.close()
       for (const name of Object.keys(state)) state[name] = "stopping"
-      for (const stage of Object.values(stages)) await stage.close()
-      await catalogue.close()
-      await log.close()
-      await store.close()
-      await database.close()
+      const failures: unknown[] = []
+      for (const part of [observer, ...Object.values(stages), catalogue, log, store, database]) {
+        await part?.close().catch((error: unknown) => failures.push(error))
+      }
       directory.release()
+      if (failures.length > 0) throw failures[0]
     },
   }
 }

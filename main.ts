@@ -1,4 +1,6 @@
+import { inspect } from "node:util"
 import { CommanderError } from "commander"
+import { printError } from "./cli/output.ts"
 import { program } from "./cli/program.ts"
 import { MillwrightError } from "./core/errors.ts"
 
@@ -25,8 +27,8 @@ try {
   await program({ env: process.env, signal: stop.signal }).parseAsync()
 } catch (error) {
   // commander has already said what is wrong with the command line.
-  if (error instanceof MillwrightError) console.error(`millwright: ${error.message}`)
-  else if (!(error instanceof CommanderError)) console.error("millwright: unexpected failure:", error)
+  if (error instanceof MillwrightError) printError(`millwright: ${error.message}`)
+  else if (!(error instanceof CommanderError)) printError(`millwright: unexpected failure: ${inspect(error)}`)
   // Threads of stores that a failure left open must not keep the process; what they were given is durable or was refused.
   process.exit(exitCodeOf(error))
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { chmodSync, existsSync, rmSync } from "node:fs"
+import { chmodSync, lstatSync, mkdirSync, rmSync } from "node:fs"
 import { createServer, request, type Server } from "node:http"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers"
 import { type App, openApp } from "../app.ts"
 import { systemClock } from "../core/clock.ts"
 import type { Settings } from "../core/config.ts"
+import { holdsPlant } from "../core/directory.ts"
 import { type ErrorCode, errorCodes, MillwrightError, messageOf } from "../core/errors.ts"
 import { quietLogger } from "./logger.ts"
 import { type InputOf, type OperationName, operations, perform, type ResultOf } from "./operations.ts"
@@ -21,7 +22,21 @@ function socketPath(directory: string): string {
   const path = resolve(directory, "control.sock")
   if (Buffer.byteLength(path) < 100) return path
   const short = createHash("sha256").update(path).digest("hex").slice(0, 16)
-  return join(tmpdir(), `millwright-${short}.sock`)
+  return join(ownTemporaryDirectory(), `${short}.sock`)
+}
+
+/** Everybody may write to the system's directory for temporary files: what is ours there is in a directory of our own. */
+function ownTemporaryDirectory(): string {
+  const uid = process.getuid?.()
+  const path = join(tmpdir(), `millwright-${uid ?? "user"}`)
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const found = lstatSync(path)
+  const isOurs = uid === undefined || (found.uid === uid && (found.mode & 0o077) === 0)
+  if (found.isDirectory() && isOurs) return path
+  throw new MillwrightError(
+    "DIRECTORY_UNUSABLE",
+    `${path} is not this user's alone, so another could answer there: remove it, or give the data directory a shorter path`,
+  )
 }
 
 export type Control = { close(): Promise<void> }
@@ -65,6 +80,9 @@ async function answer(app: App, name: string, body: Promise<string>): Promise<An
   }
 }
 
+/** A plant's first file may be applied before the first start; all else is asked of a plant that is there. */
+const firstOperations: ReadonlySet<OperationName> = new Set(["plant.compare", "plant.apply"])
+
 /** Asks the running server; where none runs, opens the files, asks, and closes them again. */
 export async function ask<K extends OperationName>(
   settings: Settings,
@@ -74,7 +92,7 @@ export async function ask<K extends OperationName>(
 ): Promise<ResultOf<K>> {
   const asked = await askServer(settings.directory, actor, name, input)
   if (asked !== undefined) return asked.result as ResultOf<K>
-  if (!existsSync(settings.directory)) {
+  if (!firstOperations.has(name) && !holdsPlant(settings.directory)) {
     const where = resolve(settings.directory)
     throw new MillwrightError(
       "NOT_FOUND",

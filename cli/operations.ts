@@ -1,6 +1,7 @@
 import { z } from "zod"
 import type { App } from "../app.ts"
 import { MillwrightError } from "../core/errors.ts"
+import { newest } from "../core/newest.ts"
 import { authorise } from "../core/plant-register.ts"
 import { topics } from "../core/topics.ts"
 import {
@@ -61,9 +62,8 @@ export const operations = {
     app.plant.compare(source),
   ),
   "plant.apply": operation(
-    z.object({ source: z.string(), reason: z.string() }),
-    (app, { source, reason }, actor) =>
-      app.plant.apply({ source, actor, reason, nowMs: app.clock.now(), effectiveMs: app.effectiveMs() }),
+    z.object({ source: z.string(), reason: z.string(), base: z.number().int().min(0).optional() }),
+    (app, { source, reason, base }, actor) => app.apply({ source, actor, reason, base }),
   ),
   "plant.export": operation(z.object({}), async (app) => {
     const newest = await app.plant.newest()
@@ -130,14 +130,11 @@ async function listDetections(
     limit: number
   },
 ): Promise<readonly Detection[]> {
-  const found: Detection[] = []
-  for await (const { value } of app.log.read(topics.detections)) {
-    if (value.kind === "tick" || value.kind === "maintained") continue
-    if (filter.asset !== undefined && value.asset !== filter.asset) continue
-    if (filter.rule !== undefined && value.rule !== filter.rule) continue
-    if (filter.severity !== undefined && value.severity !== filter.severity) continue
-    found.push(value)
-    if (found.length > filter.limit) found.shift()
-  }
-  return found
+  return newest(app.log, topics.detections, filter.limit, ({ value }) => {
+    if (value.kind === "tick" || value.kind === "maintained") return undefined
+    if (filter.asset !== undefined && value.asset !== filter.asset) return undefined
+    if (filter.rule !== undefined && value.rule !== filter.rule) return undefined
+    if (filter.severity !== undefined && value.severity !== filter.severity) return undefined
+    return value
+  })
 }

@@ -1,7 +1,12 @@
 /** What commands print: tables for people, JSON for scripts. */
 
-export function print(line = ""): void {
-  process.stdout.write(`${line}\n`)
+export function print(text = ""): void {
+  process.stdout.write(`${printableLines(text)}\n`)
+}
+
+/** Beside the answer: warnings, and why something failed. */
+export function printError(text: string): void {
+  process.stderr.write(`${printableLines(text)}\n`)
 }
 
 export function printJson(value: unknown): void {
@@ -24,9 +29,19 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): str
     .join("\n")
 }
 
-/** Names and texts come from outside: a control character in one must not drive the reader's terminal. */
+/**
+ * Names and texts come from outside: a control character in one must not drive the reader's terminal, nor one that
+ * turns the direction of writing show something else than what is there.
+ */
 export function printable(value: string | number): string {
-  return String(value).replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
+  return String(value).replace(
+    /[\p{Cc}\p{Bidi_Control}]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  )
+}
+
+function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n")
 }
 
 /** 2026-03-01 06:00 in UTC. */

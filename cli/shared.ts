@@ -31,7 +31,18 @@ export function settingsOf(
 
 /** Who acts: --as, MILLWRIGHT_AS, or the name of the system's user. */
 function actorOf(command: Command, { env }: Surroundings): string {
-  return command.optsWithGlobals<Common>().as ?? env.MILLWRIGHT_AS ?? userInfo().username
+  return command.optsWithGlobals<Common>().as ?? env.MILLWRIGHT_AS ?? systemUser()
+}
+
+/** In a container the user is often a number alone, for which `userInfo` throws. */
+function systemUser(): string {
+  try {
+    return userInfo().username
+  } catch (error) {
+    const uid = process.getuid?.()
+    if (uid === undefined) throw error
+    return String(uid)
+  }
 }
 
 /** Asks the server of the directory that the command line names. */
@@ -42,9 +53,13 @@ export function asker(command: Command, surroundings: Surroundings) {
     ask(settings, actor, name, input)
 }
 
+export function asksForJson(command: Command): boolean {
+  return command.optsWithGlobals<Common>().json === true
+}
+
 /** Prints an answer: as JSON with --json, else as `show` puts it. */
 export function answer<T>(command: Command, value: T, show: (value: T) => void): void {
-  if (command.optsWithGlobals<Common>().json) printJson(value)
+  if (asksForJson(command)) printJson(value)
   else show(value)
 }
 

@@ -30,6 +30,7 @@ export class Catalogue {
   private readonly revisions: Revision[] = []
   private readonly log: Log
   private subscription: Subscription | undefined
+  private waiting: { readonly number: number; readonly resolve: () => void }[] = []
 
   constructor(log: Log) {
     this.log = log
@@ -42,6 +43,13 @@ export class Catalogue {
 
   async close(): Promise<void> {
     await this.subscription?.close()
+  }
+
+  /** Resolves when this revision, which was announced, is known here. Rejects if the log can't be followed any more. */
+  async knows(number: number): Promise<void> {
+    if ((this.newest()?.number ?? 0) >= number) return
+    const taken = new Promise<void>((resolve) => this.waiting.push({ number, resolve }))
+    await Promise.race([taken, this.subscription?.done ?? taken])
   }
 
   newest(): Revision | undefined {
@@ -68,5 +76,7 @@ export class Catalogue {
   private take(record: PlantRevision): void {
     if (record.revision <= (this.newest()?.number ?? 0)) return
     this.revisions.push(readRevision(record))
+    for (const { number, resolve } of this.waiting) if (number <= record.revision) resolve()
+    this.waiting = this.waiting.filter(({ number }) => number > record.revision)
   }
 }

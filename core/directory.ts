@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import { MillwrightError, messageOf } from "./errors.ts"
@@ -9,6 +9,13 @@ export type HeldDirectory = {
   release(): void
 }
 
+const lockFile = "lock.sqlite"
+
+/** Whether a plant was ever kept there. */
+export function holdsPlant(path: string): boolean {
+  return existsSync(join(path, lockFile))
+}
+
 /**
  * Takes a data directory for this process alone. The lock is SQLite's own lock on a file, which the system lets go
  * of when the process ends, however it ends. Throws `DIRECTORY_IN_USE` or `DIRECTORY_UNUSABLE`.
@@ -16,10 +23,10 @@ export type HeldDirectory = {
 export function holdDirectory(path: string): HeldDirectory {
   let lock: Database.Database
   try {
-    mkdirSync(path, { recursive: true })
-    // Telemetry, orders and the control socket are nobody else's business.
-    chmodSync(path, 0o700)
-    lock = new Database(join(path, "lock.sqlite"), { timeout: 0 })
+    const isNew = mkdirSync(path, { recursive: true }) !== undefined
+    // Telemetry, orders and the control socket are nobody else's business; a directory that was there has its rights.
+    if (isNew) chmodSync(path, 0o700)
+    lock = new Database(join(path, lockFile), { timeout: 0 })
   } catch (cause) {
     throw new MillwrightError(
       "DIRECTORY_UNUSABLE",

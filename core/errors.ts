@@ -2,6 +2,7 @@
 export const errorCodes = {
   CONFIG_INVALID: { canRetry: false },
   PLANT_INVALID: { canRetry: false },
+  PLANT_CHANGED: { canRetry: false },
   USAGE: { canRetry: false },
   NOT_FOUND: { canRetry: false },
   NOT_ALLOWED: { canRetry: false },

@@ -34,8 +34,10 @@ export type ApplyRequest = {
   readonly source: string
   readonly actor: string
   readonly reason: string
+  /** The revision that it was compared with (0: none): another one since is refused. */
+  readonly base?: number | undefined
   readonly nowMs: number
-  /** From when on, in the plant's time, the new revision counts. The first one counts for all time. */
+  /** From when on, in the plant's time, the new revision counts; never before the revision that it follows. */
   readonly effectiveMs: number
 }
 
@@ -49,7 +51,12 @@ export type PlantChecks = {
   readonly warnings: readonly PlantCheck[]
 }
 
-export type Comparison = { readonly changes: readonly Difference[]; readonly warnings: readonly string[] }
+export type Comparison = {
+  /** The revision in force, 0 where there is none. */
+  readonly base: number
+  readonly changes: readonly Difference[]
+  readonly warnings: readonly string[]
+}
 
 /**
  * Revisions of the plant file: kept in the database, announced on the topic `catalogue`. What was written and not
@@ -89,21 +96,32 @@ export class PlantRegister {
   async compare(source: string): Promise<Comparison> {
     const plant = this.check(source)
     const warnings = this.checks.warnings.flatMap((check) => check(plant))
-    return { changes: differences(await this.newestPlant(), plant), warnings }
+    const before = await this.newest()
+    return {
+      base: before?.revision ?? 0,
+      changes: differences(before && parsePlant(before.source), plant),
+      warnings,
+    }
   }
 
-  /** Makes a revision of it, if it changes anything; undefined if it doesn't. Throws `PLANT_INVALID`, `NOT_ALLOWED`. */
+  /** Makes a revision of it, if it changes anything; undefined if it doesn't. Throws `PLANT_INVALID`, `NOT_ALLOWED`, `PLANT_CHANGED`. */
   async apply({
     source,
     actor,
     reason,
+    base,
     nowMs,
     effectiveMs,
   }: ApplyRequest): Promise<PlantRevision | undefined> {
     const plant = this.check(source)
     const before = await this.newest()
     const previous = before && parsePlant(before.source)
-    if (previous !== undefined) authorise(previous, actor, ["engineer", "admin"])
+    if (previous !== undefined) authorise(previous, actor, appliers)
+    if (base !== undefined && base !== (before?.revision ?? 0))
+      throw new MillwrightError(
+        "PLANT_CHANGED",
+        `${before?.author ?? "somebody"} applied revision ${before?.revision ?? 0} meanwhile: look again what the file would change`,
+      )
     const changes = differences(previous, plant)
     if (changes.length === 0) return undefined
     const revision: PlantRevision = {
@@ -111,7 +129,7 @@ export class PlantRegister {
       plant: plant.plant,
       source,
       changedIn: changedIn(before, changes, plant),
-      effectiveMs: before === undefined ? 0 : effectiveMs,
+      effectiveMs: Math.max(effectiveMs, before?.effectiveMs ?? effectiveMs),
       author: actor,
       reason,
       atMs: nowMs,
@@ -135,14 +153,9 @@ export class PlantRegister {
     return revision
   }
 
-  private async newestPlant(): Promise<Plant | undefined> {
-    const newest = await this.newest()
-    return newest && parsePlant(newest.source)
-  }
-
   private check(source: string): Plant {
     const plant = parsePlant(source)
-    const lines = this.checks.problems.flatMap((check) => check(plant))
+    const lines = [checkPeople, ...this.checks.problems].flatMap((check) => check(plant))
     if (lines.length === 0) return plant
     throw new MillwrightError("PLANT_INVALID", `the plant file has problems:\n  ${lines.join("\n  ")}`)
   }
@@ -165,6 +178,16 @@ export class PlantRegister {
         .execute()
     }
   }
+}
+
+/** Who may apply a plant file. */
+const appliers: readonly Role[] = ["engineer", "admin"]
+
+/** Not part of `parsePlant`: a revision from before this check can still be read. */
+function checkPeople({ people }: Plant): readonly string[] {
+  if (people.length === 0 || people.some(({ roles }) => roles.some((role) => appliers.includes(role))))
+    return []
+  return [`people: nobody has the role ${appliers.join(" or ")}, so nobody could apply another plant file`]
 }
 
 const lists = {

@@ -24,6 +24,8 @@ export type Topic<T> = {
   readonly retention: { readonly ms: number; readonly bytes: number }
   /** Keeps at least the newest record of each key, whatever its age. */
   readonly compacted: boolean
+  /** Its records may wait some milliseconds to share a commit; those of the other topics are few and go at once. */
+  readonly patient: boolean
 }
 
 /** A revision of the plant file, in effect from `effectiveMs` of the plant's clock on. */
@@ -40,17 +42,28 @@ export const plantRevision = z.object({
 })
 export type PlantRevision = z.infer<typeof plantRevision>
 
+type Keeping = {
+  readonly days: number
+  readonly megabytes: number
+  readonly compacted?: boolean
+  readonly patient?: boolean
+}
+
 function topic<T>(
   name: string,
   schema: z.ZodType<T>,
-  { days, megabytes, compacted = false }: { days: number; megabytes: number; compacted?: boolean },
+  { days, megabytes, compacted = false, patient = false }: Keeping,
 ): Topic<T> {
-  return { name, schema, retention: { ms: days * day, bytes: megabytes * mebibyte }, compacted }
+  return { name, schema, retention: { ms: days * day, bytes: megabytes * mebibyte }, compacted, patient }
 }
 
 /** The topics of the log; the key is the asset's id (the site's where there is no asset), the plant's for the catalogue. */
 export const topics = {
-  telemetry: topic<TelemetryRecord>("telemetry", telemetryRecord, { days: 7, megabytes: 4096 }),
+  telemetry: topic<TelemetryRecord>("telemetry", telemetryRecord, {
+    days: 7,
+    megabytes: 4096,
+    patient: true,
+  }),
   detections: topic<DetectionRecord>("detections", detectionRecord, { days: 90, megabytes: 1024 }),
   workOrderRequests: topic<OrderRequest>("work-order-requests", orderRequest, { days: 90, megabytes: 1024 }),
   workOrderEvents: topic<OrderEvent>("work-order-events", orderEvent, { days: 365, megabytes: 4096 }),

@@ -37,7 +37,7 @@ export const reading = z.object({
   values: z.record(name, z.number()),
   /** Signals whose quality is not good. */
   quality: z.record(name, quality).optional(),
-  /** The publisher gave no time: `atMs` is the arrival, and a redelivery can't be recognised. */
+  /** The publisher gave no time to go by: `atMs` was made up at arrival, and a redelivery can't be recognised. */
   untimed: z.literal(true).optional(),
 })
 export type Reading = z.infer<typeof reading>
@@ -63,6 +63,8 @@ export const assetEvent = z.object({
   atMs: timeMs,
   arrivedMs: timeMs,
   attributes: z.record(z.string(), scalar),
+  /** As of a reading. */
+  untimed: z.literal(true).optional(),
 })
 export type AssetEvent = z.infer<typeof assetEvent>
 

@@ -16,6 +16,7 @@ export class Announcer {
   private readonly database: Database
   private readonly clock: Clock
   private readonly broker: Broker
+  private readonly stop = new AbortController()
   private subscriptions: readonly Subscription[] = []
 
   constructor({ log, database, clock }: AnnouncerContext, broker: Broker) {
@@ -43,7 +44,9 @@ export class Announcer {
     ]
   }
 
+  /** Does not wait for those who listen: what they have yet to read is said again at the next start. */
   async close(): Promise<void> {
+    this.stop.abort()
     for (const subscription of this.subscriptions) await subscription.close()
   }
 
@@ -56,13 +59,27 @@ export class Announcer {
     message: (value: T) => Message | undefined,
   ): Promise<Subscription> {
     const positions = new Positions(this.database, "announcer", topic.name)
-    const consumer = new AnnouncingConsumer(this.database, this.clock, positions, async (value: T) => {
+    const consumer = new AnnouncingConsumer(this.database, this.clock, positions, (value: T) => {
       const said = message(value)
-      if (said !== undefined) await this.broker.publish(said.topic, said.payload)
+      return said === undefined || this.say(said)
     })
     const subscription = await this.log.subscribe(topic, "announcer", consumer)
     consumer.committed = (partition, position) => subscription.commit(partition, position)
     return subscription
+  }
+
+  /** True once it was said; false when the announcer closes before. */
+  private say({ topic, payload }: Message): Promise<boolean> {
+    const { signal } = this.stop
+    return new Promise((resolve, reject) => {
+      const giveUp = () => resolve(false)
+      if (signal.aborted) return giveUp()
+      signal.addEventListener("abort", giveUp)
+      this.broker
+        .publish(topic, payload)
+        .finally(() => signal.removeEventListener("abort", giveUp))
+        .then(() => resolve(true), reject)
+    })
   }
 }
 
@@ -73,13 +90,18 @@ class AnnouncingConsumer<T> implements Consumer<T> {
   committed: (partition: number, position: Position) => void = () => {}
   private readonly database: Database
   private readonly positions: Positions
-  private readonly say: (value: T) => Promise<void>
+  private readonly say: (value: T) => boolean | Promise<boolean>
   private readonly clock: Clock
   private readonly claims = new Map<number, Claim>()
   private readonly said = new Map<number, Position>()
   private savedMs = Number.NEGATIVE_INFINITY
 
-  constructor(database: Database, clock: Clock, positions: Positions, say: (value: T) => Promise<void>) {
+  constructor(
+    database: Database,
+    clock: Clock,
+    positions: Positions,
+    say: (value: T) => boolean | Promise<boolean>,
+  ) {
     this.database = database
     this.clock = clock
     this.positions = positions
@@ -94,7 +116,7 @@ class AnnouncingConsumer<T> implements Consumer<T> {
 
   async process(records: readonly LogRecord<T>[]): Promise<void> {
     for (const { partition, position, value } of records) {
-      await this.say(value)
+      if (!(await this.say(value))) break
       this.said.set(partition, position + 1)
       this.committed(partition, position + 1)
     }

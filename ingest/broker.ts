@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises"
 import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer } from "node:tls"
-import { Aedes, type AuthenticateError, type Client } from "aedes"
+import { Aedes, type AuthenticateError, type Client, type PublishPacket } from "aedes"
 import type { Logger } from "pino"
-import { Gauge, type Registry } from "prom-client"
+import { Counter, Gauge, type Registry } from "prom-client"
 import type { Clock } from "../core/clock.ts"
 import { MillwrightError, messageOf } from "../core/errors.ts"
 import type { Intake } from "./intake.ts"
@@ -25,6 +25,12 @@ const ownTopics = /^v1\/[^/]+\/[^/]+\/(detections|orders)$/
 /** Beyond a payload: its topic, and what one read of the socket brings along. */
 const framingBytes = 262_144
 
+/** What may wait in memory for one subscriber; while more does, it misses the messages of other clients. */
+const waitingBytes = 1_048_576
+
+/** Who has not taken all that waits within this time is disconnected. */
+const drainMs = 5000
+
 /** CONNACK 1, which aedes gives to MQTT 5 alone: what is older or newer is no MQTT to its parser. */
 const unacceptableVersion = 1
 
@@ -39,13 +45,16 @@ export class Broker {
   private readonly settings: BrokerSettings
   private readonly logger: Logger
   private readonly connections: Gauge
+  private readonly missed: Counter
   /** By connection, what it had sent at its last whole packet, and whether one has come since. */
   private readonly sockets = new Map<Socket, { bytes: number; isWhole: boolean }>()
   private users: ReadonlyMap<string, string> | undefined
   private aedes: Aedes | undefined
   private server: Server | undefined
-  /** By client, its subscriptions to anything but what Millwright itself says. */
-  private readonly listeners = new Map<string, Set<string>>()
+  /** Subscriptions to anything but what Millwright itself says. */
+  private readonly listeners = new Map<Client, Set<string>>()
+  /** Subscribers who have yet to take what waits for them before they get more. */
+  private readonly slow = new WeakSet<Client>()
 
   constructor(
     context: {
@@ -65,14 +74,25 @@ export class Broker {
       help: "Open MQTT connections",
       registers: [context.metrics],
     })
+    this.missed = new Counter({
+      name: "millwright_mqtt_missed_total",
+      help: "Messages of other clients that a subscriber did not get because it reads too slowly",
+      registers: [context.metrics],
+    })
   }
 
   /** Throws `PORT_UNUSABLE` when the address can't be had. */
   async start(): Promise<void> {
     const { host, port, users } = this.settings
     this.users = users === undefined ? undefined : await readUsers(users)
-    const aedes = await Aedes.createBroker({ queueLimit: 10_000 })
+    // One subscriber who doesn't read would fill any number of places (concurrency) that all share.
+    const aedes = await Aedes.createBroker({ queueLimit: 10_000, drainTimeout: drainMs, concurrency: 0 })
     this.aedes = aedes
+    aedes.preConnect = (_client, packet, done) => {
+      // aedes keeps what waits for absent clients in memory, without a limit: nobody's session outlives its connection.
+      packet.clean = true
+      done(null, true)
+    }
     aedes.authenticate = (_client, name, password, done) => {
       this.authenticate(name, password).then(
         (fits) => done(fits ? null : refused("bad user name or password"), fits),
@@ -80,32 +100,41 @@ export class Broker {
       )
     }
     aedes.authorizePublish = (client, packet, done) => {
+      // Retained messages would be kept in memory too, one for each topic that anybody thinks of.
+      packet.retain = false
       if (packet.topic.startsWith("$")) done(new Error(`${packet.topic}: topics with $ are the broker's own`))
       else if (ownTopics.test(packet.topic))
         done(new Error(`${packet.topic}: only Millwright publishes there`))
       else this.take(client, packet.topic, packet.payload, done)
     }
-    const publish = aedes.publish.bind(aedes) as (...parts: unknown[]) => void
-    // Handing a message to nobody still costs a third of what taking it in does.
-    const publishIfHeard = (packet: { topic: string; retain: boolean }, client: unknown, done: unknown) => {
-      const isHeard =
-        this.listeners.size > 0 || packet.retain || typeof client !== "object" || client === null
-      if (isHeard) publish(packet, client, done)
-      else if (typeof done === "function") done()
+    aedes.authorizeForward = (client, packet) => {
+      if (ownTopics.test(packet.topic) || this.keepsUp(client)) return packet
+      this.missed.inc()
+      return null
     }
-    aedes.publish = publishIfHeard as unknown as typeof aedes.publish
+    const publish = aedes.publish.bind(aedes) as (...parts: unknown[]) => void
+    const handOn = (packet: PublishPacket, client: unknown, done: unknown) => {
+      const isOwn = typeof client !== "object" || client === null
+      if (isOwn) return publish(packet, client, done)
+      // Handing a message to nobody still costs a third of what taking it in does.
+      if (this.listeners.size > 0)
+        publish(packet, client, (error?: Error) => {
+          if (error) this.logger.debug({ error: error.message }, "a message was not handed on")
+        })
+      // aedes would have the publisher wait until every subscriber has read it.
+      if (typeof done === "function") done()
+    }
+    aedes.publish = handOn as unknown as typeof aedes.publish
     aedes.on("subscribe", (subscriptions, client) => {
       this.heard(client)
-      for (const { topic } of subscriptions) this.listens(client.id, topic)
+      for (const { topic } of subscriptions) this.listens(client, topic)
     })
     aedes.on("unsubscribe", (filters, client) => {
       this.heard(client)
-      for (const filter of filters) this.listeners.get(client?.id)?.delete(filter)
-      if (this.listeners.get(client?.id)?.size === 0) this.listeners.delete(client?.id)
+      for (const filter of filters) this.listeners.get(client)?.delete(filter)
+      if (this.listeners.get(client)?.size === 0) this.listeners.delete(client)
     })
-    aedes.on("clientDisconnect", (client) => {
-      if (client.clean) this.listeners.delete(client.id)
-    })
+    aedes.on("clientDisconnect", (client) => this.listeners.delete(client))
     aedes.on("clientError", (client, error) =>
       this.logger.warn({ client: client.id, error: error.message }, "MQTT client dropped"),
     )
@@ -126,7 +155,10 @@ export class Broker {
     return typeof address === "object" && address !== null ? address.port : this.settings.port
   }
 
-  /** Says something to whoever subscribed; nothing is kept for those who are away. */
+  /**
+   * Says something to whoever subscribed, and waits until each has read it or is disconnected; nothing is kept for
+   * those who are away.
+   */
   publish(topic: string, payload: string): Promise<void> {
     const aedes = this.aedes
     if (aedes === undefined) return Promise.resolve()
@@ -168,10 +200,18 @@ export class Broker {
     })
   }
 
-  private listens(client: string, filter: string): void {
-    if (ownTopics.test(filter)) return
+  private listens(client: Client, filter: string): void {
+    if (client.closed || ownTopics.test(filter)) return
     const filters = this.listeners.get(client) ?? new Set()
     this.listeners.set(client, filters.add(filter))
+  }
+
+  /** Once too much waits for a subscriber, all of it must be taken before it gets more of what others publish. */
+  private keepsUp(client: Client): boolean {
+    const { writableLength, writableNeedDrain } = client.conn
+    if (writableLength > waitingBytes) this.slow.add(client)
+    else if (!writableNeedDrain) this.slow.delete(client)
+    return !this.slow.has(client)
   }
 
   private async authenticate(name: string | undefined, password: Buffer | undefined): Promise<boolean> {

@@ -3,9 +3,12 @@ import { v4 as uuid } from "uuid"
 import type { Catalogue } from "../core/catalogue.ts"
 import type { Log, NewRecord } from "../core/log/log.ts"
 import { type Plant, parsePlant } from "../core/plant.ts"
+import type { PlantClock } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
 import type { DeadLetter, TelemetryRecord } from "../core/vocabulary.ts"
 import { createDecoder, type Decoder } from "./decode/decoder.ts"
+import type { TimeOf } from "./decode/outcome.ts"
+import { tellsTime } from "./plant-time.ts"
 import type { DeviceRegistry } from "./registry.ts"
 import type { SilentPartitions } from "./silent-partitions.ts"
 
@@ -23,18 +26,27 @@ type Batch = { records: NewRecord<TelemetryRecord>[]; letters: NewRecord<DeadLet
 export class Intake {
   private readonly log: Log
   private readonly catalogue: Catalogue
+  private readonly plantClock: PlantClock
+  private readonly timeOf: TimeOf | undefined
   private readonly devices: DeviceRegistry
   private readonly silent: SilentPartitions | undefined
   private readonly limits: IntakeLimits
   private readonly messages: Counter
   private readonly faults: Counter<"reason">
   private batch: Batch | undefined
-  private decoder: Decoder
+  private decoder: Decoder | undefined
   private revision = 0
   private inFlight: Promise<unknown> = Promise.resolve()
+  /** What batches wait for on their way to the log. */
+  private held: Promise<unknown> = Promise.resolve()
 
   constructor(
-    context: { readonly log: Log; readonly catalogue: Catalogue; readonly metrics: Registry },
+    context: {
+      readonly log: Log
+      readonly catalogue: Catalogue
+      readonly plantClock: PlantClock
+      readonly metrics: Registry
+    },
     parts: { readonly devices: DeviceRegistry; readonly silent: SilentPartitions | undefined },
     limits: IntakeLimits,
   ) {
@@ -43,7 +55,8 @@ export class Intake {
     this.devices = parts.devices
     this.silent = parts.silent
     this.limits = limits
-    this.decoder = this.decoderFor(emptyPlant)
+    this.plantClock = context.plantClock
+    this.timeOf = context.plantClock === "event" ? (asset) => this.devices.newestMsOf(asset) : undefined
     const registers = [context.metrics]
     this.messages = new Counter({
       name: "millwright_messages_total",
@@ -60,8 +73,8 @@ export class Intake {
 
   /** Takes a message; `settle` is called once it is durable. Messages of one turn of the event loop share an append. */
   take(topic: string, payload: Buffer, arrivedMs: number, settle: Settle): void {
-    this.followCatalogue()
-    const { records, faults, clocksAhead } = this.decoder.decode(topic, payload, arrivedMs)
+    const decoder = this.newestDecoder()
+    const { records, faults, clocksAhead } = decoder.decode(topic, payload, arrivedMs, this.timeOf)
     this.messages.inc()
     if (this.batch === undefined) {
       this.batch = { records: [], letters: [], settles: [] }
@@ -69,9 +82,10 @@ export class Intake {
     }
     const { batch } = this
     for (const record of records) {
-      this.devices.saw(record)
+      const isTold = tellsTime(record, this.plantClock)
+      this.devices.saw(record, isTold)
       batch.records.push({ key: record.asset, value: record })
-      if (this.silent !== undefined) batch.records.push(...this.silent.after(record))
+      if (this.silent !== undefined && isTold) batch.records.push(...this.silent.after(record))
     }
     for (const { asset, aheadMs } of clocksAhead) this.devices.clockAhead(asset, aheadMs)
     for (const { reason, detail } of faults) {
@@ -89,14 +103,24 @@ export class Intake {
     await this.inFlight
   }
 
+  /** Lets nothing more into the log until `work` is done: batches wait, and with them their PUBACKs. */
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.held.then(work)
+    // Whoever asked hears of a failure; the batches only wait.
+    this.held = done.catch(() => {})
+    return done
+  }
+
   private send(): void {
     const batch = this.batch
     this.batch = undefined
     if (batch === undefined) return
-    this.inFlight = this.append(batch).then(
-      () => settleAll(batch.settles),
-      (error: Error) => settleAll(batch.settles, error),
-    )
+    this.inFlight = this.held
+      .then(() => this.append(batch))
+      .then(
+        () => settleAll(batch.settles),
+        (error: Error) => settleAll(batch.settles, error),
+      )
   }
 
   private async append({ records, letters }: Batch): Promise<void> {
@@ -105,16 +129,22 @@ export class Intake {
     else await stored
   }
 
-  private followCatalogue(): void {
+  private newestDecoder(): Decoder {
     const newest = this.catalogue.newest()
-    if (newest === undefined || newest.number === this.revision) return
-    this.revision = newest.number
-    this.decoder = this.decoderFor(newest.plant)
+    const revision = newest?.number ?? 0
+    if (this.decoder === undefined || revision !== this.revision) {
+      this.revision = revision
+      this.decoder = this.decoderFor(newest?.plant ?? emptyPlant, this.decoder)
+    }
+    return this.decoder
   }
 
-  private decoderFor(plant: Plant): Decoder {
+  /** Assets and signals that were discovered under the decoder before, or before a restart, count on. */
+  private decoderFor(plant: Plant, before: Decoder | undefined): Decoder {
     const { maxPayloadBytes, maxAssets } = this.limits
-    return createDecoder(plant, { maxPayloadBytes, maxDiscoveredAssets: maxAssets })
+    const discovered = new Map<string, readonly string[]>(before?.discovered())
+    for (const asset of this.devices.assets()) if (!discovered.has(asset)) discovered.set(asset, [])
+    return createDecoder(plant, { maxPayloadBytes, maxDiscoveredAssets: maxAssets }, discovered)
   }
 
   private letter(

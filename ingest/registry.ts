@@ -1,4 +1,4 @@
-import type { Migration } from "kysely"
+import { type Migration, sql } from "kysely"
 import type { Catalogue } from "../core/catalogue.ts"
 import type { Database } from "../core/db/database.ts"
 import type { AssetEvent, Reading } from "../core/vocabulary.ts"
@@ -22,6 +22,8 @@ type DeviceRow = {
   last_ms: number
   records: number
   ahead_ms: number
+  /** The newest time that it told of itself; null while it told none. */
+  told_ms: number | null
 }
 type DeviceTables = { device: DeviceRow }
 
@@ -37,6 +39,12 @@ const migrations: Record<string, Migration> = {
         .addColumn("records", "bigint", (column) => column.notNull())
         .addColumn("ahead_ms", "bigint", (column) => column.notNull())
         .execute()
+    },
+  },
+  "002-device-told": {
+    async up(db) {
+      await db.schema.alterTable("device").addColumn("told_ms", "bigint").execute()
+      await db.updateTable("device").set({ told_ms: sql`last_ms` }).execute()
     },
   },
 }
@@ -59,20 +67,29 @@ export class DeviceRegistry {
     const rows = await this.database.tables<DeviceTables>().selectFrom("device").selectAll().execute()
     for (const row of rows) {
       this.devices.set(row.asset, row)
-      this.newest = Math.max(this.newest ?? row.last_ms, row.last_ms)
+      if (row.told_ms !== null) this.reached(row.told_ms)
     }
   }
 
-  saw({ asset, site, atMs }: Reading | AssetEvent): void {
+  /** `isTold`: the record's time counts as the plant's (`tellsTime`). */
+  saw({ asset, site, atMs }: Reading | AssetEvent, isTold: boolean): void {
     let device = this.devices.get(asset)
     if (device === undefined) {
-      device = { asset, site, first_ms: atMs, last_ms: atMs, records: 0, ahead_ms: 0 }
+      device = { asset, site, first_ms: atMs, last_ms: atMs, records: 0, ahead_ms: 0, told_ms: null }
       this.devices.set(asset, device)
     }
     device.records += 1
     if (atMs > device.last_ms) device.last_ms = atMs
-    if (this.newest === undefined || atMs > this.newest) this.newest = atMs
+    if (isTold) {
+      device.told_ms = Math.max(device.told_ms ?? atMs, atMs)
+      this.reached(atMs)
+    }
     this.changed.add(device)
+  }
+
+  /** Some asset has told this time. */
+  reached(atMs: number): void {
+    if (this.newest === undefined || atMs > this.newest) this.newest = atMs
   }
 
   clockAhead(asset: string, aheadMs: number): void {
@@ -83,6 +100,15 @@ export class DeviceRegistry {
   /** The newest event time that any asset has sent. */
   newestMs(): number | undefined {
     return this.newest
+  }
+
+  /** The newest event time that this asset has sent, or else any. */
+  newestMsOf(asset: string): number | undefined {
+    return this.devices.get(asset)?.told_ms ?? this.newest
+  }
+
+  assets(): Iterable<string> {
+    return this.devices.keys()
   }
 
   list(): readonly Device[] {
@@ -116,6 +142,7 @@ export class DeviceRegistry {
               last_ms: ref("excluded.last_ms"),
               records: ref("excluded.records"),
               ahead_ms: ref("excluded.ahead_ms"),
+              told_ms: ref("excluded.told_ms"),
             })),
           )
           .execute()

@@ -3,8 +3,8 @@ import { createInterface } from "node:readline/promises"
 import type { Command } from "commander"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { ResultOf } from "../operations.ts"
-import { print, table, when } from "../output.ts"
-import { answer, asker, type Surroundings, wholeNumber } from "../shared.ts"
+import { print, printError, table, when } from "../output.ts"
+import { answer, asker, asksForJson, type Surroundings, wholeNumber } from "../shared.ts"
 
 export function addPlant(program: Command, surroundings: Surroundings): void {
   program
@@ -28,11 +28,11 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
         const compared = await ask("plant.compare", { source })
 
         if (options.dryRun || compared.changes.length === 0) return answer(command, compared, showChanges)
-        if (!options.yes) {
-          showChanges(compared)
-          await confirm()
-        }
-        const revision = await ask("plant.apply", { source, reason: options.reason })
+        if (asksForJson(command)) warn(compared.warnings)
+        else showChanges(compared)
+        if (!options.yes) await confirm()
+        const { base } = compared
+        const revision = await ask("plant.apply", { source, reason: options.reason, base })
         answer(command, revision ?? null, (made) => {
           if (made !== null)
             print(
@@ -90,13 +90,13 @@ function showChanges({ changes, warnings }: ResultOf<"plant.compare">): void {
 }
 
 function warn(warnings: readonly string[]): void {
-  for (const warning of warnings) console.error(`! ${warning}`)
+  for (const warning of warnings) printError(`! ${warning}`)
 }
 
 async function confirm(): Promise<void> {
   if (!process.stdin.isTTY)
     throw new MillwrightError("USAGE", "nobody is there to ask: confirm with --yes, or look with --dry-run")
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
   const reply = await terminal.question("Apply? [y/N] ")
   terminal.close()
   if (!/^y(es)?$/i.test(reply.trim())) throw new MillwrightError("USAGE", "nothing was applied")

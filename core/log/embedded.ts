@@ -12,7 +12,7 @@ export type EmbeddedLogOptions = {
   readonly clock: Clock
   /**
    * The least time between two commits: a record that comes alone is committed at once, a stream of them shares
-   * its fsyncs. 3 ms halves the CPU of a busy plant and is not seen in the latency of its alerts.
+   * its fsyncs. Detections and orders never wait for it.
    */
   readonly lingerMs?: number
   readonly maintenanceMs?: number
@@ -48,13 +48,15 @@ export class EmbeddedLog implements Log {
   private waiting: Waiting[] = []
   private flushing: Promise<void> | undefined
   private lastCommitMs = Number.NEGATIVE_INFINITY
+  /** Ends the wait for company: somebody appended what must not wait. */
+  private hurry = new AbortController()
 
   private constructor(writer: SqliteThread, reader: SqliteThread, options: EmbeddedLogOptions) {
     this.writer = writer
     this.reader = reader
     this.partitions = options.partitions
     this.clock = options.clock
-    this.lingerMs = options.lingerMs ?? 3
+    this.lingerMs = options.lingerMs ?? 5
     this.maintained = every(this.clock, options.maintenanceMs ?? 60_000, this.stop.signal, async () => {
       try {
         await this.maintain()
@@ -86,6 +88,7 @@ export class EmbeddedLog implements Log {
     const target = this.topics.get(topic.name) ?? (await this.topic(topic))
     target.add(records)
     const last = target.end - 1
+    if (!topic.patient) this.hurry.abort()
     return new Promise((resolve, reject) => {
       this.waiting.push({ isDurable: () => target.isDurable(last), resolve, reject })
       this.flushing ??= this.flush()
@@ -173,8 +176,9 @@ export class EmbeddedLog implements Log {
     while (this.waiting.length > 0) {
       const rest = this.lastCommitMs + this.lingerMs - this.clock.now()
       // Even without a wait, one turn of the event loop lets the messages of the same socket read come along.
-      if (rest > 0) await this.clock.sleep(rest)
+      if (rest > 0) await this.clock.sleep(rest, this.hurry.signal)
       else await new Promise((resolve) => setImmediate(resolve))
+      if (this.hurry.signal.aborted) this.hurry = new AbortController()
       this.lastCommitMs = this.clock.now()
       await this.commit(this.lastCommitMs)
     }

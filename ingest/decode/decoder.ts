@@ -12,9 +12,10 @@ import {
   quoted,
   refusal,
   startOutcome,
+  type TimeOf,
 } from "./outcome.ts"
 import { checkTopics, createRoutes, type Route } from "./routes.ts"
-import { createAssets, type Refused, type SignalLimits } from "./signals.ts"
+import { createAssets, type Discovered, type Refused, type SignalLimits } from "./signals.ts"
 import { isObject, type Json } from "./stamp.ts"
 import { createTelemetryReader } from "./telemetry.ts"
 import { createUnits } from "./units.ts"
@@ -38,7 +39,9 @@ const defaultLimits: DecoderLimits = {
 
 export interface Decoder {
   /** Never throws. Gives at least one record or fault, except for payloads whose values are all null. */
-  decode(topic: string, payload: Buffer, arrivedMs: number): Decoded
+  decode(topic: string, payload: Buffer, arrivedMs: number, timeOf?: TimeOf): Decoded
+  /** For the decoder that comes after this one, so that a limit counts across revisions of the plant. */
+  discovered(): Discovered
 }
 
 const maxParserMessage = 200
@@ -46,14 +49,19 @@ const maxParserMessage = 200
 const plainNumber = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 
 /**
- * Reads messages as one revision of the plant says; it remembers the assets and signals that it discovers.
+ * Reads messages as one revision of the plant says; it remembers the assets and signals that it discovers, beside
+ * those that were discovered before.
  * Throws `PLANT_INVALID` for topic patterns that `checkTopics` refuses.
  */
-export function createDecoder(plant: Plant, options: Partial<DecoderLimits> = {}): Decoder {
+export function createDecoder(
+  plant: Plant,
+  options: Partial<DecoderLimits> = {},
+  before: Discovered = new Map(),
+): Decoder {
   const problems = checkTopics(plant)
   if (problems.length > 0) throw new MillwrightError("PLANT_INVALID", problems.join("\n"))
   const limits = { ...defaultLimits, ...options }
-  const assets = createAssets(plant, limits)
+  const assets = createAssets(plant, limits, before)
   const routes = createRoutes(plant, assets, limits.maxRoutes)
   const readSignals = createTelemetryReader(assets, createUnits(), plant.ingest.futureTolerance)
   const readEvent = createEventReader(plant.ingest.futureTolerance)
@@ -96,7 +104,7 @@ export function createDecoder(plant: Plant, options: Partial<DecoderLimits> = {}
   }
 
   return {
-    decode(topic, payload, arrivedMs) {
+    decode(topic, payload, arrivedMs, timeOf) {
       if (payload.length > limits.maxPayloadBytes) {
         return refusal("too-large", `${payload.length} bytes: at most ${limits.maxPayloadBytes} are taken`)
       }
@@ -115,9 +123,10 @@ export function createDecoder(plant: Plant, options: Partial<DecoderLimits> = {}
           return refusal("not-a-number", `${quoted(text)}: expected a number`)
         content = Number(text)
       }
-      const outcome = startOutcome(arrivedMs)
+      const outcome = startOutcome(arrivedMs, timeOf)
       readPayload(content, route, outcome)
       return finishOutcome(outcome)
     },
+    discovered: () => assets.discovered(),
   }
 }

@@ -33,7 +33,7 @@ export function createEventReader(futureToleranceMs: number): ReadObject {
       takeNested(object.attributes, attributes, outcome) &&
       hasWhatItsCodeNeeds(code, attributes, outcome)
     if (!isTaken) return
-    outcome.records.push({
+    const event: AssetEvent = {
       kind: "event",
       site: asset.site ?? route.site,
       asset: asset.id,
@@ -41,7 +41,9 @@ export function createEventReader(futureToleranceMs: number): ReadObject {
       atMs: stamp.atMs,
       arrivedMs: outcome.arrivedMs,
       attributes,
-    })
+    }
+    if (stamp.from !== "publisher") event.untimed = true
+    outcome.records.push(event)
   }
 }
 

@@ -5,20 +5,25 @@ export type FaultReason = DeadLetter["reason"]
 /** What could not be taken of a message: at most one for each reason, its detail naming the first few places. */
 type Fault = { readonly reason: FaultReason; readonly detail: string }
 
-/** A time further ahead than the plant tolerates: the arrival stands in for it. */
+/** A time further ahead than the plant tolerates: another stands in for it. */
 type ClockAhead = { readonly asset: string; readonly aheadMs: number }
 
 /** A message can give records and faults: of five signals with one text among them, four go on. */
 export type Decoded = {
+  /** In order of time. */
   readonly records: readonly (Reading | AssetEvent)[]
   readonly faults: readonly Fault[]
   readonly clocksAhead: readonly ClockAhead[]
 }
 
+/** The time that stands in where a message gives none to go by; undefined: its arrival. */
+export type TimeOf = (asset: string) => number | undefined
+
 /** Collects what one message gives. Faults and clocks are rare, so nothing is allocated for them before the first. */
 export type Outcome = {
   readonly records: (Reading | AssetEvent)[]
   readonly arrivedMs: number
+  readonly timeOf: TimeOf | undefined
   faults: Map<FaultReason, Tally> | undefined
   clocksAhead: ClockAhead[] | undefined
 }
@@ -29,8 +34,8 @@ const nothing: readonly never[] = Object.freeze([])
 const maxDetails = 5
 const maxQuoted = 64
 
-export function startOutcome(arrivedMs: number): Outcome {
-  return { records: [], arrivedMs, faults: undefined, clocksAhead: undefined }
+export function startOutcome(arrivedMs: number, timeOf: TimeOf | undefined): Outcome {
+  return { records: [], arrivedMs, timeOf, faults: undefined, clocksAhead: undefined }
 }
 
 export function addFault(outcome: Outcome, reason: FaultReason, detail: string): void {
@@ -51,7 +56,8 @@ export function addClockAhead(outcome: Outcome, asset: string, aheadMs: number):
 
 export function finishOutcome(outcome: Outcome): Decoded {
   return {
-    records: outcome.records,
+    // Gateways may send a backlog newest first; what comes after a newer sample would be late, and not be evaluated.
+    records: outcome.records.sort((a, b) => a.atMs - b.atMs),
     faults: outcome.faults === undefined ? nothing : [...outcome.faults].map(summarise),
     clocksAhead: outcome.clocksAhead ?? nothing,
   }

@@ -28,6 +28,9 @@ export type SignalLimits = {
   readonly maxDiscoveredSignals: number
 }
 
+/** By asset the signals that came without being declared; assets that the plant file doesn't have are in it without any. */
+export type Discovered = ReadonlyMap<string, readonly string[]>
+
 export type Refused = { readonly reason: FaultReason; readonly detail: string }
 
 /** Assets and signals of a plant, and the ones that its file doesn't have, up to the limits. */
@@ -35,6 +38,7 @@ export type Assets = {
   find(id: string): AssetSignals | Refused
   /** The signal of this name, discovered if need be. */
   discover(asset: AssetSignals, signal: string): Signal | Refused
+  discovered(): Discovered
 }
 
 const timeKeys = ["ts", "time", "timestamp", "t"] as const
@@ -51,7 +55,8 @@ export function isAboutMessage(key: string): boolean {
   return aboutKeys.has(key)
 }
 
-export function createAssets(plant: Plant, limits: SignalLimits): Assets {
+/** What was discovered before counts towards the limits, and stays known even beyond them. */
+export function createAssets(plant: Plant, limits: SignalLimits, before: Discovered): Assets {
   const classes = new Map(plant.classes.map((one) => [one.id, readClass(one)]))
   const unknownClass: ClassSignals = { declared: new Map(), timeKeys }
   const assets = new Map<string, AssetSignals>()
@@ -60,6 +65,24 @@ export function createAssets(plant: Plant, limits: SignalLimits): Assets {
   }
   const maxAssets = assets.size + limits.maxDiscoveredAssets
   let discoveredSignals = 0
+
+  function add(id: string): AssetSignals {
+    const asset = { id, site: undefined, ...unknownClass, discovered: new Map() }
+    assets.set(id, asset)
+    return asset
+  }
+
+  function addSignal(asset: AssetSignals, name: string): Signal {
+    const signal = readSignal(name, undefined)
+    asset.discovered.set(name, signal)
+    discoveredSignals += 1
+    return signal
+  }
+
+  for (const [id, signals] of before) {
+    const asset = assets.get(id) ?? (plant.ingest.unknownAssets === "discover" ? add(id) : undefined)
+    for (const name of signals) if (asset?.declared.has(name) === false) addSignal(asset, name)
+  }
 
   return {
     find(id) {
@@ -76,9 +99,7 @@ export function createAssets(plant: Plant, limits: SignalLimits): Assets {
           detail: `asset ${quoted(id)} would be beyond ${limit} unknown assets`,
         }
       }
-      const discovered = { id, site: undefined, ...unknownClass, discovered: new Map() }
-      assets.set(id, discovered)
-      return discovered
+      return add(id)
     },
     discover(asset, signal) {
       if (!isName(signal)) return unusable("signal", signal)
@@ -88,10 +109,13 @@ export function createAssets(plant: Plant, limits: SignalLimits): Assets {
       if (discoveredSignals >= limits.maxDiscoveredSignals) {
         return tooManySignals(signal, limits.maxDiscoveredSignals, "all assets")
       }
-      discoveredSignals += 1
-      const discovered = readSignal(signal, undefined)
-      asset.discovered.set(signal, discovered)
-      return discovered
+      return addSignal(asset, signal)
+    },
+    discovered() {
+      const found = [...assets.values()].filter(
+        ({ site, discovered }) => site === undefined || discovered.size > 0,
+      )
+      return new Map(found.map(({ id, discovered }) => [id, [...discovered.keys()]]))
     },
   }
 }

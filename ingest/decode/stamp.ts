@@ -4,8 +4,8 @@ import { readTime } from "./time.ts"
 
 export type Json = Readonly<Record<string, unknown>>
 
-/** `ahead`: the publisher's time was too far in the future to be believed, so the arrival stands in for it. */
-export type Stamp = { readonly atMs: number; readonly from: "publisher" | "arrival" | "ahead" }
+/** `none`: the publisher gave no time; `ahead`: one too far in the future to be believed. Then a time was made up. */
+export type Stamp = { readonly atMs: number; readonly from: "publisher" | "none" | "ahead" }
 
 export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value)
@@ -19,7 +19,7 @@ export function readStamp(
   outcome: Outcome,
 ): Stamp | undefined {
   const given = givenTime(object, asset)
-  if (given === undefined) return { atMs: outcome.arrivedMs, from: "arrival" }
+  if (given === undefined) return { atMs: madeUpMs(asset, outcome), from: "none" }
   const atMs = readTime(given)
   if (atMs === undefined) {
     addFault(
@@ -32,7 +32,11 @@ export function readStamp(
   const aheadMs = atMs - outcome.arrivedMs
   if (aheadMs <= futureToleranceMs) return { atMs, from: "publisher" }
   addClockAhead(outcome, asset.id, aheadMs)
-  return { atMs: outcome.arrivedMs, from: "ahead" }
+  return { atMs: madeUpMs(asset, outcome), from: "ahead" }
+}
+
+function madeUpMs({ id }: AssetSignals, { timeOf, arrivedMs }: Outcome): number {
+  return timeOf?.(id) ?? arrivedMs
 }
 
 function givenTime(object: Json, asset: AssetSignals): unknown {

@@ -1,16 +1,24 @@
 import type { LogRecord, Position } from "../../core/log/log.ts"
+import type { PlantClock } from "../../core/service.ts"
 import type { AssetEvent, Reading, TelemetryRecord } from "../../core/vocabulary.ts"
+import { tellsTime } from "../plant-time.ts"
 
 /** Records on their way to the store, and up to where in each partition they reach. */
 export class Batch {
+  private readonly plantClock: PlantClock
   readonly entries: (Reading | AssetEvent)[] = []
   /** For each partition the position after its last record. */
   readonly positions = new Map<number, Position>()
   samples = 0
   /** Samples, events and ticks: what fills the memory. */
   size = 0
+  /** The newest time of the plant. */
   newestMs = Number.NEGATIVE_INFINITY
   oldestAppendedMs = Number.POSITIVE_INFINITY
+
+  constructor(plantClock: PlantClock) {
+    this.plantClock = plantClock
+  }
 
   get isEmpty(): boolean {
     return this.size === 0
@@ -23,7 +31,7 @@ export class Batch {
     // A tick only moves the plant's clock; its position counts all the same.
     if (value.kind === "tick") return
     this.entries.push(value)
-    this.newestMs = Math.max(this.newestMs, value.atMs)
+    if (tellsTime(value, this.plantClock)) this.newestMs = Math.max(this.newestMs, value.atMs)
     if (value.kind === "event") return
     const samples = Object.keys(value.values).length
     this.samples += samples

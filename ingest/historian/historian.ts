@@ -3,7 +3,7 @@ import type { Database } from "../../core/db/database.ts"
 import { type Claim, Positions } from "../../core/db/positions.ts"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../../core/log/log.ts"
-import type { Stage, StageContext } from "../../core/service.ts"
+import type { PlantClock, Stage, StageContext } from "../../core/service.ts"
 import type { TelemetryStore } from "../../core/telemetry.ts"
 import { topics } from "../../core/topics.ts"
 import type { TelemetryRecord } from "../../core/vocabulary.ts"
@@ -49,6 +49,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private readonly log: Log
   private readonly database: Database
   private readonly clock: Clock
+  private readonly plantClock: PlantClock
   private readonly logger: StageContext["logger"]
   private readonly store: TelemetryStore
   private readonly settings: HistorianSettings
@@ -58,7 +59,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private readonly stop = new AbortController()
   private subscribed: Promise<Subscription> | undefined
   private retained: Promise<void> = Promise.resolve()
-  private batch = new Batch()
+  private batch: Batch
   private collectingSinceMs = 0
   private isTiming = false
   private writing: Promise<void> | undefined
@@ -66,13 +67,13 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private failure: { readonly error: unknown } | undefined
   private end!: { resolve(): void; reject(error: unknown): void }
 
-  constructor(
-    { log, database, clock, logger, metrics, store }: StageContext & { readonly store: TelemetryStore },
-    settings: HistorianSettings,
-  ) {
+  constructor(context: StageContext & { readonly store: TelemetryStore }, settings: HistorianSettings) {
+    const { log, database, clock, plantClock, logger, metrics, store } = context
     this.log = log
     this.database = database
     this.clock = clock
+    this.plantClock = plantClock
+    this.batch = new Batch(plantClock)
     this.logger = logger
     this.store = store
     this.settings = settings
@@ -151,7 +152,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     this.check()
     if (this.batch.isEmpty) return
     const { batch } = this
-    this.batch = new Batch()
+    this.batch = new Batch(this.plantClock)
     this.writing = this.write(batch)
       .catch((error) => this.fail(error))
       .finally(() => {

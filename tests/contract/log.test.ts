@@ -64,6 +64,7 @@ const topic = (retention: { ms: number; bytes: number }, compacted = false) => (
   schema: z.object({ n: z.number() }),
   retention,
   compacted,
+  patient: true,
 })
 
 /** Appends one number after the other, each in a commit of its own. */

@@ -15,6 +15,7 @@ function freshTopic(overrides: Partial<Topic<Value>> = {}): Topic<Value> {
     schema: z.object({ n: z.number() }),
     retention: { ms: 86_400_000, bytes: 1e9 },
     compacted: false,
+    patient: true,
     ...overrides,
   }
 }

@@ -12,7 +12,7 @@ import { openSqliteDatabase } from "../../core/db/sqlite.ts"
 import { MillwrightError } from "../../core/errors.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import type { Log } from "../../core/log/log.ts"
-import type { Service, StageContext } from "../../core/service.ts"
+import type { PlantClock, Service, StageContext } from "../../core/service.ts"
 import type { Series, TelemetryStore } from "../../core/telemetry.ts"
 import { topics } from "../../core/topics.ts"
 import type { TelemetryRecord } from "../../core/vocabulary.ts"
@@ -60,13 +60,14 @@ async function startHistorian(
   settings: Settings = {},
   target: TelemetryStore = store,
   tables: Database = database,
+  plantClock: PlantClock = "event",
 ): Promise<Service> {
   const context: StageContext = {
     log: watched(log),
     database: tables,
     catalogue: new Catalogue(log),
     clock,
-    plantClock: "event",
+    plantClock,
     logger,
     metrics: new Registry(),
   }
@@ -283,3 +284,23 @@ test("what is older than the retention, counted from the newest sample, is forgo
   await until(async () => (await stored()).length < 3)
   expect(await stored()).toEqual([2, 3])
 })
+
+test.each([
+  { plantClock: "event", kept: [2, 4] },
+  { plantClock: "wall", kept: [4] },
+] as const)(
+  "a time made up at arrival, clock $plantClock, leaves $kept of what was recorded",
+  async ({ plantClock, kept }) => {
+    await startHistorian(
+      { flushSamples: 1, retentionMs: 500, retainEveryMs: 1000 },
+      store,
+      database,
+      plantClock,
+    )
+    await append(levelAt(0, 1), levelAt(1000, 2), { ...levelAt(9_000, 4), untimed: true })
+    await until(isCommitted)
+    await clock.advance(1000)
+    await until(async () => (await stored()).length < 3)
+    expect(await stored()).toEqual(kept)
+  },
+)

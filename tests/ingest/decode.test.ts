@@ -189,6 +189,22 @@ describe("limits", () => {
     expect(reasons(decoder, telemetry, '{"a":1}')).toEqual([])
   })
 
+  test("what an earlier decoder discovered is known, and counts towards the limits", () => {
+    const limits = { maxDiscoveredAssets: 1, maxDiscoveredSignalsPerAsset: 1 }
+    const earlier = createDecoder(plant, limits)
+    const known = '{"a":1,"flow":2}'
+    expect(reasons(earlier, "v1/north/X-1/telemetry", '{"a":1}')).toEqual([])
+    expect(reasons(earlier, telemetry, known)).toEqual([])
+    const later = createDecoder(plant, limits, earlier.discovered())
+    expect(reasons(later, "v1/north/X-2/telemetry", '{"a":1}')).toEqual(["too-many-assets"])
+    expect(reasons(later, "v1/north/X-1/telemetry", '{"b":1}')).toEqual(["too-many-signals"])
+    expect(reasons(later, telemetry, '{"b":1}')).toEqual(["too-many-signals"])
+    expect(reasons(later, "v1/north/X-1/telemetry", '{"a":1}')).toEqual([])
+    expect(reasons(later, telemetry, known)).toEqual([])
+    const strict = createDecoder(changed({ unknownAssets: "refuse" }), limits, earlier.discovered())
+    expect(reasons(strict, "v1/north/X-1/telemetry", '{"a":1}')).toEqual(["unknown-asset"])
+  })
+
   test("unknown assets can be refused", () => {
     const decoder = createDecoder(changed({ unknownAssets: "refuse" }))
     expect(reasons(decoder, "v1/north/X-1/telemetry", '{"a":1}')).toEqual(["unknown-asset"])

@@ -124,9 +124,9 @@ async function differences(log: Log): Promise<[string, number][]> {
   return [...open]
 }
 
-/** Without its arrival, and without a time that stands for it. */
+/** Without its arrival, and without a time that was made up then. */
 function recordText(record: Reading | AssetEvent): string {
-  const atMs = record.atMs === record.arrivedMs ? "arrival" : record.atMs
+  const atMs = record.untimed === true ? "made up" : record.atMs
   return JSON.stringify({ ...record, arrivedMs: 0, atMs })
 }
 
