@@ -19,7 +19,7 @@ export type BrokerSettings = {
   readonly tlsKey?: string | undefined
 }
 
-/** What Millwright itself says on its broker; nobody else may publish there. */
+/** What Millwright itself says on its broker; nobody else is heard there. */
 const ownTopics = /^v1\/[^/]+\/[^/]+\/(detections|orders)$/
 
 /** Beyond a payload: its topic, and what one read of the socket brings along. */
@@ -103,8 +103,6 @@ export class Broker {
       // Retained messages would be kept in memory too, one for each topic that anybody thinks of.
       packet.retain = false
       if (packet.topic.startsWith("$")) done(new Error(`${packet.topic}: topics with $ are the broker's own`))
-      else if (ownTopics.test(packet.topic))
-        done(new Error(`${packet.topic}: only Millwright publishes there`))
       else this.take(client, packet.topic, packet.payload, done)
     }
     aedes.authorizeForward = (client, packet) => {
@@ -116,8 +114,9 @@ export class Broker {
     const handOn = (packet: PublishPacket, client: unknown, done: unknown) => {
       const isOwn = typeof client !== "object" || client === null
       if (isOwn) return publish(packet, client, done)
-      // Handing a message to nobody still costs a third of what taking it in does.
-      if (this.listeners.size > 0)
+      // Handing a message to nobody still costs a third of what taking it in does. Nobody but Millwright is heard on
+      // its own topics: such a message is taken in like any other, and is a dead letter where no pattern expects it.
+      if (this.listeners.size > 0 && !ownTopics.test(packet.topic))
         publish(packet, client, (error?: Error) => {
           if (error) this.logger.debug({ error: error.message }, "a message was not handed on")
         })

@@ -103,6 +103,28 @@ test("a retained message goes to who listens now, and to nobody later", async ()
   expect(await heard).toBe("second")
 })
 
+test("who speaks on Millwright's own topics is acknowledged and heard by nobody; the message is a dead letter", async () => {
+  const { app, url } = await openPipeline()
+  const panel = await connectTo(url)
+  await panel.subscribeAsync("v1/#", { qos: 1 })
+  const heard: string[] = []
+  const heardLast = new Promise<void>((resolve) => {
+    panel.on("message", (topic) => {
+      heard.push(topic)
+      if (topic === "v1/north/P-101/telemetry") resolve()
+    })
+  })
+  const forger = await connectTo(url, { reconnectPeriod: 0 })
+  await forger.publishAsync("v1/north/P-101/detections", '{"kind":"opened"}', { qos: 1 })
+  await forger.publishAsync("v1/north/P-101/telemetry", '{"temperature":20}', { qos: 1 })
+  await heardLast
+  expect(heard).toEqual(["v1/north/P-101/telemetry"])
+  const letters = await app.ingest.deadLetters.list({ limit: 10 })
+  expect(letters.map(({ topic, reason }) => [topic, reason])).toEqual([
+    ["v1/north/P-101/detections", "unknown-topic"],
+  ])
+})
+
 async function openPipeline(): Promise<Pipeline> {
   const pipeline = await startPipeline({})
   onTestFinished(() => pipeline.close())
