@@ -4,13 +4,11 @@
  *
  *   npm run bench:pdm -- --data DIRECTORY --alerts alerts.jsonl
  */
-import { readFile, writeFile } from "node:fs/promises"
-import { join, resolve } from "node:path"
+import { writeFile } from "node:fs/promises"
+import { resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { pino } from "pino"
 import { systemClock } from "../core/clock.ts"
-import { replayFiles } from "../simulators/index.ts"
-import { readReplayMap } from "../simulators/replay/map.ts"
+import { replayPdm } from "../tests/journey/pdm-replay.ts"
 import { startPipeline } from "../tests/pipeline.ts"
 
 const { values } = parseArgs({
@@ -21,26 +19,9 @@ const { values } = parseArgs({
   },
 })
 
-const sources = await readReplayMap("examples/azure-pdm/replay.yaml", resolve(values.data, "pdm"))
-await readFile(join(values.data, "pdm", "telemetry.csv"))
 const startedMs = systemClock.now()
 const pipeline = await startPipeline({ plant: values.plant, plantClock: "event" })
-const replayed = await replayFiles(
-  {
-    sources,
-    url: pipeline.url,
-    topics: { telemetry: "v1/{site}/{asset}/telemetry", events: "v1/{site}/{asset}/events" },
-    site: "pdm",
-    speed: Number.POSITIVE_INFINITY,
-    inFlight: 500,
-    offsetMinutes: 0,
-    skipBadRows: false,
-    clock: systemClock,
-    logger: pino({ level: "warn" }),
-  },
-  () => {},
-  new AbortController().signal,
-)
+const replayed = await replayPdm(pipeline, resolve(values.data, "pdm"))
 const acknowledgedMs = systemClock.now()
 await pipeline.settled()
 const settledMs = systemClock.now()

@@ -2,13 +2,10 @@ import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
-import { pino } from "pino"
 import { expect, test } from "vitest"
-import { systemClock } from "../../core/clock.ts"
 import type { WorkOrder } from "../../core/vocabulary.ts"
-import { replayFiles } from "../../simulators/index.ts"
-import { readReplayMap } from "../../simulators/replay/map.ts"
 import { scratchDirectory, startPipeline } from "../pipeline.ts"
+import { replayPdm } from "./pdm-replay.ts"
 
 const data = resolve(process.env.MILLWRIGHT_DATA ?? "../shared/data", "pdm")
 const expectation = join(import.meta.dirname, "azure-pdm.orders.json")
@@ -49,22 +46,7 @@ test.runIf(isThere)(
     try {
       await mkdir(join(directory, "data"))
       await firstWeeks(join(directory, "data"))
-      const replayed = await replayFiles(
-        {
-          sources: await readReplayMap("examples/azure-pdm/replay.yaml", join(directory, "data")),
-          url: pipeline.url,
-          topics: { telemetry: "v1/{site}/{asset}/telemetry", events: "v1/{site}/{asset}/events" },
-          site: "pdm",
-          speed: Number.POSITIVE_INFINITY,
-          inFlight: 500,
-          offsetMinutes: 0,
-          skipBadRows: false,
-          clock: systemClock,
-          logger: pino({ level: "silent" }),
-        },
-        () => {},
-        new AbortController().signal,
-      )
+      const replayed = await replayPdm(pipeline, join(directory, "data"))
       await pipeline.settled()
       expect(replayed.acknowledged).toBe(replayed.messages)
       const { orders } = await pipeline.app.workorders.list({ limit: 500 })
