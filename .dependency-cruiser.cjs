@@ -14,13 +14,15 @@ module.exports = {
       name: "core-imports-no-room",
       severity: "error",
       from: { path: "^core/" },
-      to: { path: `^(${rooms.join("|")}|cli)/|^(app|main)\\.ts$` },
+      to: { path: `^(${rooms.join("|")}|cli)/|^(app|stores|main)\\.ts$` },
     },
     ...rooms.map((room) => ({
       name: `${room}-imports-core-and-itself`,
       severity: "error",
       from: { path: `^${room}/` },
-      to: { path: `^(${[...rooms.filter((other) => other !== room), "cli"].join("|")})/|^(app|main)\\.ts$` },
+      to: {
+        path: `^(${[...rooms.filter((other) => other !== room), "cli"].join("|")})/|^(app|stores|main)\\.ts$`,
+      },
     })),
     {
       name: "app-imports-no-cli",

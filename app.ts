@@ -3,25 +3,34 @@ import { collectDefaultMetrics, Gauge, Registry } from "prom-client"
 import { Audit } from "./core/audit.ts"
 import { Catalogue } from "./core/catalogue.ts"
 import type { Clock } from "./core/clock.ts"
-import type { Settings } from "./core/config.ts"
-import { openSqliteDatabase } from "./core/db/sqlite.ts"
-import { type HeldDirectory, holdDirectory } from "./core/directory.ts"
-import { messageOf } from "./core/errors.ts"
-import { EmbeddedLog } from "./core/log/embedded.ts"
+import { isShared, type Settings } from "./core/config.ts"
+import { MillwrightError, messageOf } from "./core/errors.ts"
 import { type Health, type Observer, observe } from "./core/observe.ts"
 import { type ApplyRequest, PlantRegister } from "./core/plant-register.ts"
+import type { Reach } from "./core/reach.ts"
 import type { Stage, StageContext } from "./core/service.ts"
 import { type PlantRevision, topics } from "./core/topics.ts"
 import { checkTopics } from "./ingest/decode/routes.ts"
 import { checkUnits } from "./ingest/decode/units.ts"
 import { createHistorian } from "./ingest/historian/historian.ts"
-import { openSqliteTelemetry } from "./ingest/historian/sqlite-store.ts"
 import { createIngest } from "./ingest/index.ts"
 import { checkRules, createRules } from "./rules/index.ts"
 import { checkPlans, createScheduler } from "./scheduler/index.ts"
+import { openStores, type Stores } from "./stores.ts"
 import { createWorkOrders } from "./workorders/index.ts"
 
-export type AppOptions = { readonly settings: Settings; readonly clock: Clock; readonly logger: Logger }
+export const stageNames = ["ingest", "historian", "rules", "scheduler", "workorders"] as const
+export type StageName = (typeof stageNames)[number]
+
+export type AppOptions = {
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly logger: Logger
+  /** What this process will run. Without it the stores can be asked and changed: a command beside no server. */
+  readonly stages?: readonly StageName[]
+  /** Ends the wait for servers that can't be reached. */
+  readonly signal?: AbortSignal
+}
 
 export type App = Awaited<ReturnType<typeof openApp>>
 
@@ -29,29 +38,73 @@ export type App = Awaited<ReturnType<typeof openApp>>
 const aheadMs = 2000
 
 /**
- * Opens the embedded stores of a data directory and assembles the pipeline on them, in the order in which a sample
- * travels. Nothing runs until `start`; without it the stores can be asked and changed (the CLI beside no server).
+ * Opens the stores that the settings ask for and assembles the pipeline on them, in the order in which a sample
+ * travels. Nothing runs until `start`. Metrics and health can be asked from the beginning: a process that waits for a
+ * server says so. Throws `CONFIG_INVALID` for single stages on stores that belong to one process.
  */
-export async function openApp({ settings, clock, logger }: AppOptions) {
-  const directory = holdDirectory(settings.directory)
+export async function openApp(options: AppOptions) {
+  const { settings, stages: chosen } = options
+  if (chosen !== undefined && chosen.length < stageNames.length && !isShared(settings)) {
+    throw new MillwrightError(
+      "CONFIG_INVALID",
+      "single stages share their stores with other processes, and files belong to one: set kafka.brokers, influx.url and postgres.url, or run all stages",
+    )
+  }
+  const metrics = new Registry()
+  const state: Record<string, string> = Object.fromEntries((chosen ?? []).map((name) => [name, "starting"]))
+  const servers: Reach[] = []
+
+  function health(): Health {
+    const reached = Object.fromEntries(servers.map((server) => [server.name, server.state]))
+    const all = [...Object.values(state), ...Object.values(reached)]
+    return { ok: all.every((one) => one === "running"), stages: { ...state }, servers: reached }
+  }
+
+  const observer = chosen === undefined ? undefined : await observe(settings.http, metrics, health)
   try {
-    return await assemble(directory, { settings, clock, logger })
+    const stores = await openStores({
+      ...options,
+      waits: chosen !== undefined,
+      usesTelemetry: chosen?.includes("historian") ?? false,
+      meets: (server) => servers.push(server),
+    })
+    try {
+      return await assemble(options, { stores, metrics, observer, state, servers, health })
+    } catch (error) {
+      await stores
+        .close()
+        .catch((failure: unknown) => options.logger.error({ err: failure }, messageOf(failure)))
+      throw error
+    }
   } catch (error) {
-    directory.release()
+    await observer?.close()
     throw error
   }
 }
 
-async function assemble(directory: HeldDirectory, { settings, clock, logger }: AppOptions) {
-  const { partitions, plantClock } = settings
-  const log = await EmbeddedLog.open(directory.file("log.sqlite"), { partitions, clock, logger })
-  const store = await openSqliteTelemetry(directory.file("telemetry.sqlite"), { logger })
-  const database = await openSqliteDatabase(directory.file("database.sqlite"))
-  const metrics = new Registry()
+type Parts = {
+  readonly stores: Stores
+  readonly metrics: Registry
+  readonly observer: Observer | undefined
+  readonly state: Record<string, string>
+  readonly servers: Reach[]
+  health(): Health
+}
+
+async function assemble(
+  { settings, clock, logger, stages: chosen = [] }: AppOptions,
+  { stores, metrics, observer, state, servers, health }: Parts,
+) {
+  const { plantClock } = settings
+  const { log, telemetry: store, database } = stores
   const catalogue = new Catalogue(log)
   const context: StageContext = { log, database, catalogue, clock, plantClock, logger, metrics }
 
-  const ingest = createIngest({ ...context, settings: settings.mqtt })
+  const ingest = createIngest({
+    ...context,
+    settings: settings.mqtt,
+    meets: (server) => servers.push(server),
+  })
   const historian = createHistorian({
     ...context,
     store,
@@ -60,7 +113,8 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
   const rules = createRules({ ...context, checkpointMs: settings.rules.checkpoint })
   const scheduler = createScheduler(context)
   const workorders = createWorkOrders(context)
-  const stages: Readonly<Record<string, Stage>> = { ingest, historian, rules, scheduler, workorders }
+  const stages: Readonly<Record<StageName, Stage>> = { ingest, historian, rules, scheduler, workorders }
+  const chosenStages = stageNames.filter((name) => chosen.includes(name))
 
   const audit = new Audit(database)
   const plant = new PlantRegister(database, log, {
@@ -71,19 +125,13 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
   for (const stage of Object.values(stages)) await stage.prepare()
   await catalogue.start()
 
-  const state: Record<string, string> = {}
   let isRunning = false
-  let observer: Observer | undefined
   let fail: (error: unknown) => void = () => {}
   /** Rejects when a stage can't go on. */
   const failed = new Promise<never>((_, reject) => {
     fail = reject
   })
   failed.catch(() => {})
-
-  function health(): Health {
-    return { ok: Object.values(state).every((one) => one === "running"), stages: { ...state } }
-  }
 
   /**
    * From when on a revision made now counts, while nothing comes in: later than all that is in the log, so that the
@@ -96,7 +144,8 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
     }
     const ends = await log.ends(topics.telemetry)
     if (catalogue.newest() === undefined && ends.every((end) => end === 0)) return 0
-    return clock.now() + (isRunning ? aheadMs : 1)
+    // Where other processes may be running they need the time to hear of it.
+    return clock.now() + (isRunning || isShared(settings) ? aheadMs : 1)
   }
 
   /** Makes a revision of a plant file, and lets telemetry on once the stages know it. Errors are those of the register. */
@@ -109,7 +158,8 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
     })
   }
 
-  async function run(name: string, stage: Stage): Promise<void> {
+  async function run(name: StageName): Promise<void> {
+    const stage = stages[name]
     await stage.start()
     state[name] = "running"
     stage.done.catch((error: unknown) => {
@@ -132,36 +182,39 @@ async function assemble(directory: HeldDirectory, { settings, clock, logger }: A
     metrics,
     failed,
     health,
-    /** Now, by the plant's clock: the time of day or, as long as no stage runs, the newest event time seen. */
-    now: () => (isRunning && plantClock === "wall" ? clock.now() : (ingest.newestMs() ?? clock.now())),
+    /** Now, by the plant's clock: the time of day or, as long as nothing runs, the newest event time seen. */
+    now: () => {
+      const isLive = isRunning || isShared(settings)
+      return isLive && plantClock === "wall" ? clock.now() : (ingest.newestMs() ?? clock.now())
+    },
     apply,
 
     /** Starts consumers before producers, so that nothing waits in vain. */
     async start(): Promise<void> {
       isRunning = true
-      for (const name of Object.keys(stages)) state[name] = "starting"
       collectDefaultMetrics({ register: metrics })
       const behind = new Gauge({
         name: "millwright_log_behind_records",
         help: "Records of a topic that a group has yet to be handed.",
         labelNames: ["topic", "group"],
         registers: [metrics],
-        collect: () => {
-          for (const { topic, group, behind: records } of log.lags()) behind.set({ topic, group }, records)
+        collect: async () => {
+          for (const { topic, group, behind: records } of await log.lags())
+            behind.set({ topic, group }, records)
         },
       })
-      observer = await observe(settings.http, metrics, health)
-      for (const [name, stage] of Object.entries(stages).reverse()) await run(name, stage)
+      for (const name of chosenStages.toReversed()) await run(name)
     },
 
     /** Stops producers before consumers; each waits for what is in flight. One that fails keeps none of the others. */
     async close(): Promise<void> {
-      for (const name of Object.keys(state)) state[name] = "stopping"
+      for (const name of chosenStages) state[name] = "stopping"
       const failures: unknown[] = []
-      for (const part of [observer, ...Object.values(stages), catalogue, log, store, database]) {
+      // Stages wait for what they appended. Nothing of it was acknowledged, and all of it can be derived again.
+      if (!stores.logAnswers()) await log.close()
+      for (const part of [observer, ...Object.values(stages), catalogue, stores]) {
         await part?.close().catch((error: unknown) => failures.push(error))
       }
-      directory.release()
       if (failures.length > 0) throw failures[0]
     },
   }

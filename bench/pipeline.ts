@@ -3,17 +3,20 @@
  * historian and three rules on each of 5 signals of 100 assets, load from another process over real TCP.
  *
  *   npm run bench [-- --seconds 30 --json results.json]
+ *   npm run bench -- --services    on servers instead of files, each stage in a process of its own
  */
 import { execFileSync, spawn } from "node:child_process"
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { cpus } from "node:os"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { ask } from "../cli/control.ts"
 import { systemClock } from "../core/clock.ts"
-import { loadSettings } from "../core/config.ts"
 import { parsePlant } from "../core/plant.ts"
 import { scratchDirectory } from "../tests/pipeline.ts"
+import { onFiles } from "./on-files.ts"
+import { onServers } from "./on-servers.ts"
+import type { Program } from "./target.ts"
+import { threads, type Usage, usage } from "./usage.ts"
 
 type Load = { readonly name: string; readonly messages: number; readonly options: readonly string[] }
 type Measured = {
@@ -35,9 +38,13 @@ const { values } = parseArgs({
     json: { type: "string" },
     only: { type: "string" },
     profile: { type: "boolean" },
+    /** On Kafka, InfluxDB, PostgreSQL and mosquitto, with the processes of docker-compose.yml. */
+    services: { type: "boolean" },
+    rates: { type: "string" },
   },
 })
 const seconds = Number(values.seconds)
+const rates = (values.rates ?? (values.services ? "5000,10000" : "10000,20000")).split(",").map(Number)
 const here = import.meta.dirname
 
 /** The bench's plant file with its 100 assets written out. */
@@ -62,54 +69,10 @@ function buildLoadgen(directory: string): string {
   return program
 }
 
-/** CPU seconds of a process with all its threads, and its peak resident memory in MB (Linux). */
-function usage(pid: number): { cpu: number; peakMb: number } {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))
-  return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak?.[1] ?? 0) / 1024 }
-}
-
-/** CPU seconds of each thread so far, the busiest first: main loop, writers, compaction, garbage collection. */
-function threads(pid: number): string {
-  const tasks = readdirSync(`/proc/${pid}/task`).map((task) => {
-    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8")
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"))
-    return { name: `${name} ${task}`, cpu: (Number(fields[11]) + Number(fields[12])) / 100 }
-  })
-  return tasks
-    .sort((a, b) => b.cpu - a.cpu)
-    .filter(({ cpu }) => cpu >= 0.1)
-    .map(({ name, cpu }) => `${name}: ${cpu.toFixed(1)} s`)
-    .join(", ")
-}
-
 const directory = await scratchDirectory()
 const loadgen = buildLoadgen(directory)
-const data = join(directory, "data")
-const settings = loadSettings({ env: {}, overrides: { directory: data, logLevel: "warn" } })
-const environment = {
-  PATH: process.env.PATH,
-  MILLWRIGHT_DIRECTORY: data,
-  MILLWRIGHT_LOG_LEVEL: "warn",
-  MILLWRIGHT_MQTT_PORT: "0",
-  MILLWRIGHT_HTTP_PORT: "0",
-  NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS,
-}
-const profiling = values.profile ? ["--cpu-prof", `--cpu-prof-dir=${resolve("profile")}`] : []
-const server = spawn(process.execPath, [...profiling, join(here, "..", "bin", "millwright.js"), "start"], {
-  env: environment,
-  stdio: ["ignore", "inherit", "inherit"],
-})
-const status = () => ask(settings, "bench", "status", {})
-
-async function until(what: () => Promise<boolean>): Promise<void> {
-  while (!(await what().catch(() => false))) {
-    if (server.exitCode !== null) throw new Error(`the server exited with ${server.exitCode}`)
-    // Seldom, since the server's answers count as its CPU time.
-    await systemClock.sleep(1000)
-  }
+function usages(programs: readonly Program[]): ReadonlyMap<Program, Usage> {
+  return new Map(programs.map((one) => [one, usage(one.pid)]))
 }
 
 function run(url: string, { options, messages }: Load): Promise<Measured> {
@@ -128,42 +91,63 @@ function run(url: string, { options, messages }: Load): Promise<Measured> {
   })
 }
 
-const pid = server.pid ?? 0
+const target = await (values.services
+  ? onServers(values.profile ?? false)
+  : onFiles(directory, values.profile ?? false))
 const rows: Record<string, string | number>[] = []
 try {
-  await until(async () => (await status()).health.ok)
-  await ask(settings, "bench", "plant.apply", { source: plantSource(), reason: "bench" })
+  await target.apply(plantSource())
   await systemClock.sleep(2500)
-  const { mqttPort } = await status()
-  const settled = () => until(async () => (await status()).lags.every(({ uncommitted }) => uncommitted === 0))
   const loads: Load[] = [
     { name: "(warm-up)", messages: 100_000, options: [] },
-    { name: "10,000 msg/s", messages: 10_000 * seconds, options: ["-rate", "10000"] },
-    { name: "20,000 msg/s", messages: 20_000 * seconds, options: ["-rate", "20000"] },
+    ...rates.map((rate) => ({
+      name: `${rate.toLocaleString("en")} msg/s`,
+      messages: rate * seconds,
+      options: ["-rate", String(rate)],
+    })),
     { name: "as fast as acked", messages: 20_000 * seconds, options: ["-inflight", "2000"] },
   ]
+  let taken = 0
   for (const load of loads) {
     if (values.only !== undefined && load.name !== "(warm-up)" && !load.name.includes(values.only)) continue
-    const before = usage(pid)
-    const measured = await run(`127.0.0.1:${mqttPort}`, load)
-    await settled()
-    const after = usage(pid)
+    const before = usages(target.programs)
+    const startedMs = systemClock.now()
+    const measured = await run(target.address, load)
+    taken += measured.sent
+    await target.taken(taken)
+    const takenMs = systemClock.now()
+    await target.settled()
+    const after = usages(target.programs)
     if (load.name === "(warm-up)") continue
+    const cpu = (one: Program) =>
+      (((after.get(one)?.cpu ?? 0) - (before.get(one)?.cpu ?? 0)) * 100_000) / measured.sent
+    const sum = (some: readonly Program[]) => some.reduce((total, one) => total + cpu(one), 0)
+    const ours = target.programs.filter(({ isOurs }) => isOurs)
+    const theirs = target.programs.filter(({ isOurs }) => !isOurs)
     rows.push({
       load: load.name,
       "msg/s": Math.round(measured.rate),
+      // The plant's own broker acknowledges before the pipeline has a message.
+      ...(values.services
+        ? { "taken msg/s": Math.round((measured.sent * 1000) / (takenMs - startedMs)) }
+        : {}),
       acked: `${measured.acked} of ${measured.sent}`,
-      "CPU s / 100k": Number((((after.cpu - before.cpu) * 100_000) / measured.sent).toFixed(2)),
+      "CPU s / 100k": Number(sum(ours).toFixed(2)),
+      ...(values.services ? { "servers' CPU s / 100k": Number(sum(theirs).toFixed(2)) } : {}),
       "ack p50/p99 ms": `${measured.ackP50.toFixed(1)} / ${measured.ackP99.toFixed(1)}`,
       "alert p50/p99 ms": `${measured.alertP50.toFixed(1)} / ${measured.alertP99.toFixed(1)}`,
       alerts: `${measured.alerts} of ${measured.breaches}`,
-      "peak MB": Math.round(after.peakMb),
+      "peak MB": Math.round(ours.reduce((total, one) => total + (after.get(one)?.peakMb ?? 0), 0)),
     })
+    if (values.services) {
+      const each = target.programs.map((one) => `${one.name} ${cpu(one).toFixed(2)}`)
+      console.log(`${load.name}: CPU s / 100k of ${each.join(", ")}`)
+    }
   }
-  console.log(`threads since the start: ${threads(pid)}`)
+  for (const { name, pid, isOurs } of target.programs)
+    if (isOurs) console.log(`${name}, threads since the start: ${threads(pid)}`)
 } finally {
-  server.kill("SIGINT")
-  await new Promise((resolve) => server.once("exit", resolve))
+  await target.close()
   rmSync(directory, { recursive: true })
 }
 console.table(rows)

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path"
 import { text } from "node:stream/consumers"
 import { type App, openApp } from "../app.ts"
 import { systemClock } from "../core/clock.ts"
-import type { Settings } from "../core/config.ts"
+import { isShared, type Settings } from "../core/config.ts"
 import { holdsPlant } from "../core/directory.ts"
 import { type ErrorCode, errorCodes, MillwrightError, messageOf } from "../core/errors.ts"
 import { quietLogger } from "./logger.ts"
@@ -83,16 +83,19 @@ async function answer(app: App, name: string, body: Promise<string>): Promise<An
 /** A plant's first file may be applied before the first start; all else is asked of a plant that is there. */
 const firstOperations: ReadonlySet<OperationName> = new Set(["plant.compare", "plant.apply"])
 
-/** Asks the running server; where none runs, opens the files, asks, and closes them again. */
+/**
+ * Asks the running server; where none runs, or where all is kept by servers such as PostgreSQL, opens the stores, asks,
+ * and closes them again.
+ */
 export async function ask<K extends OperationName>(
   settings: Settings,
   actor: string,
   name: K,
   input: InputOf<K>,
 ): Promise<ResultOf<K>> {
-  const asked = await askServer(settings.directory, actor, name, input)
+  const asked = isShared(settings) ? undefined : await askServer(settings.directory, actor, name, input)
   if (asked !== undefined) return asked.result as ResultOf<K>
-  if (!firstOperations.has(name) && !holdsPlant(settings.directory)) {
+  if (!isShared(settings) && !firstOperations.has(name) && !holdsPlant(settings.directory)) {
     const where = resolve(settings.directory)
     throw new MillwrightError(
       "NOT_FOUND",

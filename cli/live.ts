@@ -13,6 +13,7 @@ export async function showLive(
   app: App,
   clock: Clock,
   signal: AbortSignal,
+  plantTime: () => number = app.now,
 ): Promise<{ close(): Promise<void> }> {
   const isTerminal = process.stdout.isTTY
   const sinceMs = clock.now()
@@ -31,7 +32,9 @@ export async function showLive(
     const nowMs = clock.now()
     const rate = ((samples - before.samples) * 1000) / Math.max(1, nowMs - before.atMs)
     before = { atMs: nowMs, samples }
-    status = `plant time ${when(app.now())}   ${Math.round(rate)} samples/s   ${seen.detections} detections   ${seen.orders} orders`
+    // Where the rules run in another process nobody here counts samples.
+    const speed = samples === 0 ? "" : `${Math.round(rate)} samples/s   `
+    status = `plant time ${when(plantTime())}   ${speed}${seen.detections} detections   ${seen.orders} orders`
     if (isTerminal) process.stdout.write(`\r\u001B[2K${status}`)
     else print(status)
   }

@@ -1,5 +1,6 @@
 import { z } from "zod"
 import type { App } from "../app.ts"
+import { isShared } from "../core/config.ts"
 import { MillwrightError } from "../core/errors.ts"
 import { newest } from "../core/newest.ts"
 import { authorise } from "../core/plant-register.ts"
@@ -73,9 +74,10 @@ export const operations = {
   "audit.list": operation(z.object({ limit }), (app, input) => app.audit.list(input.limit)),
   status: operation(z.object({}), async (app) => ({
     health: app.health(),
+    isShared: isShared(app.settings),
     plantTimeMs: app.now(),
     mqttPort: app.ingest.port,
-    lags: app.log.lags(),
+    lags: await app.log.lags(),
     orders: await app.workorders.counts(),
   })),
 }

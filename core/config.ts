@@ -8,6 +8,11 @@ import { problems } from "./plant.ts"
 
 const whole = z.coerce.number().int()
 const port = whole.min(0).max(65_535)
+/** `z.coerce.boolean` would take the text "false" for true. */
+const flag = z.union([z.boolean(), z.stringbool({ truthy: ["true"], falsy: ["false"] })])
+const hosts = z
+  .string()
+  .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, "expected host:port, several separated by commas")
 
 /** A setting at `mqtt.maxPayloadBytes` is `MILLWRIGHT_MQTT_MAX_PAYLOAD_BYTES` in the environment. */
 export const settings = z.strictObject({
@@ -19,6 +24,18 @@ export const settings = z.strictObject({
   partitions: whole.min(1).max(1024).default(64),
   mqtt: z
     .strictObject({
+      /** The plant's own broker (mqtt://user@host:1883, mqtts://…); without it Millwright is the broker. */
+      url: z.url({ protocol: /^mqtts?$/ }).optional(),
+      passwordFile: z.string().optional(),
+      /** PEM file with the authority's certificate, where it is not a public one. */
+      ca: z.string().optional(),
+      /** Of the plant's broker: processes of one group share the messages. */
+      group: z
+        .string()
+        .regex(/^[\w.-]{1,64}$/)
+        .default("millwright"),
+      /** Its own for each process; the broker keeps what comes while it is away. Default: the host's name. */
+      clientId: z.string().min(1).max(128).optional(),
       host: z.string().default("127.0.0.1"),
       port: port.default(1883),
       maxPayloadBytes: whole.min(1024).max(67_108_864).default(1_048_576),
@@ -29,6 +46,46 @@ export const settings = z.strictObject({
       /** PEM files; both or neither. */
       tlsCert: z.string().optional(),
       tlsKey: z.string().optional(),
+    })
+    .prefault({}),
+  /** Without it the log is a file of the data directory. */
+  kafka: z
+    .strictObject({
+      /** host:port, several separated by commas. */
+      brokers: hosts.optional(),
+      /** What the names of its topics and groups begin with. */
+      prefix: z
+        .string()
+        .regex(/^[\w.-]{0,64}$/)
+        .default("millwright."),
+      /** Copies of each partition that new topics are made with; 3 where there are three brokers. */
+      replication: whole.min(1).max(9).default(1),
+      tls: flag.default(false),
+      /** PEM file with the authority's certificate, where it is not a public one. */
+      ca: z.string().optional(),
+      user: z.string().optional(),
+      passwordFile: z.string().optional(),
+      mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).default("scram-sha-512"),
+    })
+    .prefault({}),
+  /** Without it telemetry is a file of the data directory. */
+  influx: z
+    .strictObject({
+      url: z.url({ protocol: /^https?$/ }).optional(),
+      org: z.string().default("millwright"),
+      bucket: z.string().default("millwright"),
+      tokenFile: z.string().optional(),
+    })
+    .prefault({}),
+  /** Without it tables are a file of the data directory. */
+  postgres: z
+    .strictObject({
+      /** postgres://user@host:port/database */
+      url: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+      passwordFile: z.string().optional(),
+      /** PEM file: speak TLS and check the server's certificate against it. */
+      ca: z.string().optional(),
+      connections: whole.min(2).max(100).default(10),
     })
     .prefault({}),
   http: z.strictObject({ host: z.string().default("127.0.0.1"), port: port.default(9464) }).prefault({}),
@@ -74,7 +131,32 @@ export function loadSettings({ env, file, overrides = {} }: ConfigSource): Setti
   return result.data
 }
 
-function checkTogether({ mqtt }: Settings): void {
+/** Whether everything is kept by servers, so that any number of processes may share the work. */
+export function isShared({ kafka, influx, postgres }: Settings): boolean {
+  return kafka.brokers !== undefined && influx.url !== undefined && postgres.url !== undefined
+}
+
+/** Written out as records a payload may be three times as large, and a record on Kafka has at most 16 MB. */
+const mostPayloadOnKafka = 4_194_304
+
+function checkTogether({ mqtt, kafka, influx }: Settings): void {
+  if (kafka.brokers !== undefined && mqtt.maxPayloadBytes > mostPayloadOnKafka) {
+    throw invalid([
+      `mqtt.maxPayloadBytes: on Kafka expected at most ${mostPayloadOnKafka}, so that it fits a record`,
+    ])
+  }
+  if (influx.url !== undefined && influx.tokenFile === undefined) {
+    throw invalid(["influx.tokenFile: expected a file with a token that may read and write the bucket"])
+  }
+  if ((kafka.user === undefined) !== (kafka.passwordFile === undefined)) {
+    throw invalid(["kafka.user and kafka.passwordFile: expected both or neither"])
+  }
+  if (mqtt.url !== undefined) {
+    if (mqtt.passwordFile !== undefined && new URL(mqtt.url).username === "") {
+      throw invalid(["mqtt.passwordFile: expected a user in mqtt.url as well (mqtt://user@host:1883)"])
+    }
+    return
+  }
   if ((mqtt.tlsCert === undefined) !== (mqtt.tlsKey === undefined)) {
     throw invalid(["mqtt.tlsCert and mqtt.tlsKey: expected both or neither"])
   }

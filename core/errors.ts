@@ -13,6 +13,8 @@ export const errorCodes = {
   STORE_FAILED: { canRetry: true },
   LOG_CLOSED: { canRetry: false },
   LOG_PARTITIONS_CHANGED: { canRetry: false },
+  LOG_LOST: { canRetry: false },
+  RECORD_TOO_LARGE: { canRetry: false },
   OWNER_REPLACED: { canRetry: false },
   NESTED_QUERY: { canRetry: false },
   SERVER_UNREACHABLE: { canRetry: true },

@@ -2,7 +2,13 @@ import { createServer, type Server } from "node:http"
 import type { Registry } from "prom-client"
 import { MillwrightError, messageOf } from "./errors.ts"
 
-export type Health = { readonly ok: boolean; readonly stages: Readonly<Record<string, string>> }
+/** Each is "running", or in words what it does instead. */
+export type Health = {
+  readonly ok: boolean
+  readonly stages: Readonly<Record<string, string>>
+  /** The servers that this process depends on. */
+  readonly servers: Readonly<Record<string, string>>
+}
 
 export type Observer = { readonly port: number; close(): Promise<void> }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
-import type { Migration } from "kysely"
+import type { Kysely, Migration } from "kysely"
 import { Audit } from "./audit.ts"
 import type { Database } from "./db/database.ts"
 import { MillwrightError } from "./errors.ts"
@@ -81,15 +81,8 @@ export class PlantRegister {
     await this.announce()
   }
 
-  async newest(): Promise<PlantRevision | undefined> {
-    const row = await this.database
-      .tables<PlantTables>()
-      .selectFrom("plant_revision")
-      .select("content")
-      .orderBy("revision", "desc")
-      .limit(1)
-      .executeTakeFirst()
-    return row && plantRevision.parse(JSON.parse(row.content))
+  newest(): Promise<PlantRevision | undefined> {
+    return newestIn(this.database.tables<PlantTables>())
   }
 
   /** Checks a plant file and tells what applying it would change. Throws `PLANT_INVALID`. */
@@ -114,30 +107,30 @@ export class PlantRegister {
     effectiveMs,
   }: ApplyRequest): Promise<PlantRevision | undefined> {
     const plant = this.check(source)
-    const before = await this.newest()
-    const previous = before && parsePlant(before.source)
-    if (previous !== undefined) authorise(previous, actor, appliers)
-    if (base !== undefined && base !== (before?.revision ?? 0))
-      throw new MillwrightError(
-        "PLANT_CHANGED",
-        `${before?.author ?? "somebody"} applied revision ${before?.revision ?? 0} meanwhile: look again what the file would change`,
-      )
-    const changes = differences(previous, plant)
-    if (changes.length === 0) return undefined
-    const revision: PlantRevision = {
-      revision: (before?.revision ?? 0) + 1,
-      plant: plant.plant,
-      source,
-      changedIn: changedIn(before, changes, plant),
-      effectiveMs: Math.max(effectiveMs, before?.effectiveMs ?? effectiveMs),
-      author: actor,
-      reason,
-      atMs: nowMs,
-    }
-    await this.database.transaction<PlantTables, void>(async (trx) => {
+    const revision = await this.database.transaction<PlantTables, PlantRevision | undefined>(async (trx) => {
+      const before = await newestIn(trx)
+      const previous = before && parsePlant(before.source)
+      if (previous !== undefined) authorise(previous, actor, appliers)
+      if (base !== undefined && base !== (before?.revision ?? 0))
+        throw new MillwrightError(
+          "PLANT_CHANGED",
+          `${before?.author ?? "somebody"} applied revision ${before?.revision ?? 0} meanwhile: look again what the file would change`,
+        )
+      const changes = differences(previous, plant)
+      if (changes.length === 0) return undefined
+      const next: PlantRevision = {
+        revision: (before?.revision ?? 0) + 1,
+        plant: plant.plant,
+        source,
+        changedIn: changedIn(before, changes, plant),
+        effectiveMs: Math.max(effectiveMs, before?.effectiveMs ?? effectiveMs),
+        author: actor,
+        reason,
+        atMs: nowMs,
+      }
       await trx
         .insertInto("plant_revision")
-        .values({ revision: revision.revision, content: JSON.stringify(revision), announced: 0 })
+        .values({ revision: next.revision, content: JSON.stringify(next), announced: 0 })
         .execute()
       const hash = createHash("sha256").update(source).digest("hex").slice(0, 12)
       const summary = changes.map(({ change, what, id }) => `${change} ${what} ${id}`).join(", ")
@@ -145,11 +138,12 @@ export class PlantRegister {
         atMs: nowMs,
         actor,
         action: "plant.apply",
-        subject: `revision ${revision.revision}`,
+        subject: `revision ${next.revision}`,
         detail: `${reason} (sha256 ${hash}: ${summary.slice(0, 2000)})`,
       })
-    })
-    await this.announce()
+      return next
+    }, "plant_revision")
+    if (revision !== undefined) await this.announce()
     return revision
   }
 
@@ -160,24 +154,53 @@ export class PlantRegister {
     throw new MillwrightError("PLANT_INVALID", `the plant file has problems:\n  ${lines.join("\n  ")}`)
   }
 
+  /** In the order of revisions, and the newest last: it is what the compacted topic keeps. */
   private async announce(): Promise<void> {
-    const tables = this.database.tables<PlantTables>()
-    const rows = await tables
+    let told = 0
+    for (let due = await this.due(told); due.length > 0; due = await this.due(told)) {
+      for (const revision of due) {
+        await this.log.append(topics.catalogue, [{ key: revision.plant, value: revision }])
+        await this.database
+          .tables<PlantTables>()
+          .updateTable("plant_revision")
+          .set({ announced: 1 })
+          .where("revision", "=", revision.revision)
+          .execute()
+        told = revision.revision
+      }
+    }
+  }
+
+  /**
+   * What nobody announced yet. Where another process has announced a newer one than was told here, that one once
+   * more: it may stand before ours in the log.
+   */
+  private async due(told: number): Promise<readonly PlantRevision[]> {
+    const rows = await this.database
+      .tables<PlantTables>()
       .selectFrom("plant_revision")
-      .select(["revision", "content"])
+      .select("content")
       .where("announced", "=", 0)
       .orderBy("revision")
       .execute()
-    for (const { revision, content } of rows) {
-      const value = plantRevision.parse(JSON.parse(content))
-      await this.log.append(topics.catalogue, [{ key: value.plant, value }])
-      await tables
-        .updateTable("plant_revision")
-        .set({ announced: 1 })
-        .where("revision", "=", revision)
-        .execute()
-    }
+    if (rows.length > 0 || told === 0) return rows.map(readRow)
+    const newest = await this.newest()
+    return newest !== undefined && newest.revision > told ? [newest] : []
   }
+}
+
+async function newestIn(tables: Kysely<PlantTables>): Promise<PlantRevision | undefined> {
+  const row = await tables
+    .selectFrom("plant_revision")
+    .select("content")
+    .orderBy("revision", "desc")
+    .limit(1)
+    .executeTakeFirst()
+  return row && readRow(row)
+}
+
+function readRow({ content }: { readonly content: string }): PlantRevision {
+  return plantRevision.parse(JSON.parse(content))
 }
 
 /** Who may apply a plant file. */

@@ -26,6 +26,8 @@ export type Topic<T> = {
   readonly compacted: boolean
   /** Its records may wait some milliseconds to share a commit; those of the other topics are few and go at once. */
   readonly patient: boolean
+  /** What makes a record the same when it is told again; without it no two records are the same. */
+  identify?(value: T): string
 }
 
 /** A revision of the plant file, in effect from `effectiveMs` of the plant's clock on. */
@@ -42,19 +44,33 @@ export const plantRevision = z.object({
 })
 export type PlantRevision = z.infer<typeof plantRevision>
 
-type Keeping = {
+type Keeping<T> = {
   readonly days: number
   readonly megabytes: number
   readonly compacted?: boolean
   readonly patient?: boolean
+  readonly identify?: (value: T) => string
 }
 
 function topic<T>(
   name: string,
   schema: z.ZodType<T>,
-  { days, megabytes, compacted = false, patient = false }: Keeping,
+  { days, megabytes, compacted = false, patient = false, ...rest }: Keeping<T>,
 ): Topic<T> {
-  return { name, schema, retention: { ms: days * day, bytes: megabytes * mebibyte }, compacted, patient }
+  return {
+    name,
+    schema,
+    retention: { ms: days * day, bytes: megabytes * mebibyte },
+    compacted,
+    patient,
+    ...rest,
+  }
+}
+
+function identifyRequest(request: OrderRequest): string {
+  if (request.kind === "settle") return `settle/${request.asset}/${request.component}/${request.atMs}`
+  if (request.kind === "open") return `open/${request.order}`
+  return `amend/${request.order}/${request.finding.episode}/${request.finding.sequence}`
 }
 
 /** The topics of the log; the key is the asset's id (the site's where there is no asset), the plant's for the catalogue. */
@@ -64,13 +80,33 @@ export const topics = {
     megabytes: 4096,
     patient: true,
   }),
-  detections: topic<DetectionRecord>("detections", detectionRecord, { days: 90, megabytes: 1024 }),
-  workOrderRequests: topic<OrderRequest>("work-order-requests", orderRequest, { days: 90, megabytes: 1024 }),
-  workOrderEvents: topic<OrderEvent>("work-order-events", orderEvent, { days: 365, megabytes: 4096 }),
-  deadLetters: topic<DeadLetter>("dead-letters", deadLetter, { days: 30, megabytes: 1024 }),
+  detections: topic<DetectionRecord>("detections", detectionRecord, {
+    days: 90,
+    megabytes: 1024,
+    identify: (value) =>
+      "episode" in value
+        ? `${value.episode}/${value.sequence}`
+        : `${value.kind}/${"asset" in value ? `${value.asset}/${value.component}/` : ""}${value.atMs}`,
+  }),
+  workOrderRequests: topic<OrderRequest>("work-order-requests", orderRequest, {
+    days: 90,
+    megabytes: 1024,
+    identify: identifyRequest,
+  }),
+  workOrderEvents: topic<OrderEvent>("work-order-events", orderEvent, {
+    days: 365,
+    megabytes: 4096,
+    identify: ({ order, sequence }) => `${order.id}/${sequence}`,
+  }),
+  deadLetters: topic<DeadLetter>("dead-letters", deadLetter, {
+    days: 30,
+    megabytes: 1024,
+    identify: ({ id }) => id,
+  }),
   catalogue: topic<PlantRevision>("catalogue", plantRevision, {
     days: 3650,
     megabytes: 256,
     compacted: true,
+    identify: ({ plant, revision }) => `${plant}/${revision}`,
   }),
 } as const

@@ -1,12 +1,18 @@
+import type { Logger } from "pino"
 import type { Clock } from "../core/clock.ts"
 import type { Database } from "../core/db/database.ts"
-import { type Claim, Positions } from "../core/db/positions.ts"
+import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../core/log/log.ts"
 import { type Topic, topics } from "../core/topics.ts"
 import type { DetectionRecord, OrderEvent } from "../core/vocabulary.ts"
-import type { Broker } from "./broker.ts"
+import type { MqttSide } from "./mqtt-side.ts"
 
-type AnnouncerContext = { readonly log: Log; readonly database: Database; readonly clock: Clock }
+type AnnouncerContext = {
+  readonly log: Log
+  readonly database: Database
+  readonly clock: Clock
+  readonly logger: Logger
+}
 
 type Message = { readonly topic: string; readonly payload: string }
 
@@ -15,15 +21,17 @@ export class Announcer {
   private readonly log: Log
   private readonly database: Database
   private readonly clock: Clock
-  private readonly broker: Broker
+  private readonly logger: Logger
+  private readonly mqtt: Pick<MqttSide, "publish">
   private readonly stop = new AbortController()
   private subscriptions: readonly Subscription[] = []
 
-  constructor({ log, database, clock }: AnnouncerContext, broker: Broker) {
+  constructor({ log, database, clock, logger }: AnnouncerContext, mqtt: Pick<MqttSide, "publish">) {
     this.log = log
     this.database = database
     this.clock = clock
-    this.broker = broker
+    this.logger = logger
+    this.mqtt = mqtt
   }
 
   async prepare(): Promise<void> {
@@ -59,7 +67,8 @@ export class Announcer {
     message: (value: T) => Message | undefined,
   ): Promise<Subscription> {
     const positions = new Positions(this.database, "announcer", topic.name)
-    const consumer = new AnnouncingConsumer(this.database, this.clock, positions, (value: T) => {
+    const parts = { database: this.database, clock: this.clock, logger: this.logger, positions }
+    const consumer = new AnnouncingConsumer(parts, (value: T) => {
       const said = message(value)
       return said === undefined || this.say(said)
     })
@@ -75,7 +84,7 @@ export class Announcer {
       const giveUp = () => resolve(false)
       if (signal.aborted) return giveUp()
       signal.addEventListener("abort", giveUp)
-      this.broker
+      this.mqtt
         .publish(topic, payload)
         .finally(() => signal.removeEventListener("abort", giveUp))
         .then(() => resolve(true), reject)
@@ -89,26 +98,27 @@ const saveMs = 1000
 class AnnouncingConsumer<T> implements Consumer<T> {
   committed: (partition: number, position: Position) => void = () => {}
   private readonly database: Database
+  private readonly clock: Clock
+  private readonly logger: Logger
   private readonly positions: Positions
   private readonly say: (value: T) => boolean | Promise<boolean>
-  private readonly clock: Clock
   private readonly claims = new Map<number, Claim>()
   private readonly said = new Map<number, Position>()
   private savedMs = Number.NEGATIVE_INFINITY
 
   constructor(
-    database: Database,
-    clock: Clock,
-    positions: Positions,
+    { database, clock, logger, positions }: Omit<AnnouncerContext, "log"> & { readonly positions: Positions },
     say: (value: T) => boolean | Promise<boolean>,
   ) {
     this.database = database
     this.clock = clock
+    this.logger = logger
     this.positions = positions
     this.say = say
   }
 
   async load(partition: number): Promise<Position> {
+    this.said.delete(partition)
     const claim = await this.positions.claim(partition)
     this.claims.set(partition, claim)
     return claim.position
@@ -116,6 +126,7 @@ class AnnouncingConsumer<T> implements Consumer<T> {
 
   async process(records: readonly LogRecord<T>[]): Promise<void> {
     for (const { partition, position, value } of records) {
+      if (!this.claims.has(partition)) continue
       if (!(await this.say(value))) break
       this.said.set(partition, position + 1)
       this.committed(partition, position + 1)
@@ -130,13 +141,18 @@ class AnnouncingConsumer<T> implements Consumer<T> {
 
   private async save(partitions: readonly number[]): Promise<void> {
     this.savedMs = this.clock.now()
-    await this.database.transaction(async (trx) => {
-      for (const partition of partitions) {
-        const claim = this.claims.get(partition)
-        const position = this.said.get(partition)
-        this.said.delete(partition)
-        if (claim !== undefined && position !== undefined) await this.positions.save(trx, claim, position)
-      }
+    const reached = partitions.flatMap((partition): Reached[] => {
+      const claim = this.claims.get(partition)
+      const position = this.said.get(partition)
+      return claim === undefined || position === undefined ? [] : [{ claim, position }]
     })
+    if (reached.length === 0) return
+    const owned = await this.database.transaction((trx) => this.positions.saveOwned(trx, reached))
+    for (const { partition } of reached.map(({ claim }) => claim)) {
+      this.said.delete(partition)
+      if (owned.has(partition)) continue
+      this.logger.warn({ partition }, "another process has taken over this partition of the announcer")
+      this.claims.delete(partition)
+    }
   }
 }

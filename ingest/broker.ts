@@ -7,6 +7,7 @@ import { Counter, Gauge, type Registry } from "prom-client"
 import type { Clock } from "../core/clock.ts"
 import { MillwrightError, messageOf } from "../core/errors.ts"
 import type { Intake } from "./intake.ts"
+import { type MqttSide, ownTopics, storedInTime } from "./mqtt-side.ts"
 import { passwordFits, readUsers } from "./users.ts"
 
 export type BrokerSettings = {
@@ -18,9 +19,6 @@ export type BrokerSettings = {
   readonly tlsCert?: string | undefined
   readonly tlsKey?: string | undefined
 }
-
-/** What Millwright itself says on its broker; nobody else is heard there. */
-const ownTopics = /^v1\/[^/]+\/[^/]+\/(detections|orders)$/
 
 /** Beyond a payload: its topic, and what one read of the socket brings along. */
 const framingBytes = 262_144
@@ -39,7 +37,8 @@ const unacceptableVersion = 1
  * message on, so that hook is where a message is taken in: PUBACK follows the commit. All messages of one socket
  * read wait there together and the next read waits for them, which shares the commit and slows a publisher down.
  */
-export class Broker {
+export class Broker implements MqttSide {
+  readonly reach = undefined
   private readonly intake: Intake
   private readonly clock: Clock
   private readonly settings: BrokerSettings
@@ -51,6 +50,10 @@ export class Broker {
   private users: ReadonlyMap<string, string> | undefined
   private aedes: Aedes | undefined
   private server: Server | undefined
+  private ended: () => void = () => {}
+  readonly done = new Promise<void>((resolve) => {
+    this.ended = resolve
+  })
   /** Subscriptions to anything but what Millwright itself says. */
   private readonly listeners = new Map<Client, Set<string>>()
   /** Subscribers who have yet to take what waits for them before they get more. */
@@ -174,10 +177,16 @@ export class Broker {
     const server = this.server
     const closed = server && new Promise((resolve) => server.close(resolve))
     for (const socket of this.sockets.keys()) socket.pause()
-    await this.intake.drain()
+    if (!(await storedInTime(this.clock, this.intake.drain()))) {
+      this.logger.warn(
+        "messages could not be stored before the end: without PUBACK, publishers send them again",
+      )
+      for (const socket of this.sockets.keys()) socket.destroy()
+    }
     if (aedes !== undefined) await new Promise<void>((resolve) => aedes.close(resolve))
     for (const socket of this.sockets.keys()) socket.destroy()
     await closed
+    this.ended()
   }
 
   private take(

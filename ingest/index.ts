@@ -1,10 +1,13 @@
 import { every } from "../core/clock.ts"
+import type { Reach } from "../core/reach.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
 import { Announcer } from "./announcer.ts"
 import { Broker, type BrokerSettings } from "./broker.ts"
+import { BrokerClient, type ClientSettings } from "./client.ts"
 import { DeadLetters } from "./dead-letters.ts"
 import { Intake, type IntakeLimits } from "./intake.ts"
+import type { MqttSide } from "./mqtt-side.ts"
 import { tellsTime } from "./plant-time.ts"
 import { type Device, DeviceRegistry } from "./registry.ts"
 import { SilentPartitions } from "./silent-partitions.ts"
@@ -16,7 +19,7 @@ const unsavedRecords = 200_000
 /** MQTT in, and detections and orders out to operator panels. */
 export interface Ingest extends Stage {
   readonly deadLetters: DeadLetters
-  /** The port of the embedded broker. */
+  /** The port of the embedded broker; 0 where the plant has its own. */
   readonly port: number
   devices(): readonly Device[]
   /** The newest event time that any asset has sent: "now" for the clock `event`. */
@@ -27,15 +30,21 @@ export interface Ingest extends Stage {
   hold<T>(work: () => Promise<T>): Promise<T>
 }
 
+/** With `url` Millwright is a client of the plant's broker, and is the broker without. */
+export type IngestSettings = BrokerSettings & IntakeLimits & Partial<Loose<ClientSettings>>
+
+type Loose<T> = { readonly [Key in keyof T]: T[Key] | undefined }
+
+/** `meets` is told of the plant's broker when the stage starts. */
 export function createIngest(
-  context: StageContext & { readonly settings: BrokerSettings & IntakeLimits },
+  context: StageContext & { readonly settings: IngestSettings; readonly meets?: (server: Reach) => void },
 ): Ingest {
   const { log, database, catalogue, clock, plantClock, settings } = context
   const logger = context.logger.child({ stage: "ingest" })
   const devices = new DeviceRegistry(database, catalogue)
   const silent = plantClock === "event" ? new SilentPartitions(log.partitions) : undefined
   const intake = new Intake(context, { devices, silent }, settings)
-  const broker = new Broker({ intake, clock, logger, metrics: context.metrics }, settings)
+  const broker = createMqttSide({ ...context, logger, intake })
   const deadLetters = new DeadLetters(log, database, intake)
   const announcer = new Announcer(context, broker)
   const stop = new AbortController()
@@ -43,7 +52,7 @@ export function createIngest(
 
   async function catchUp(): Promise<void> {
     const ends = await log.ends(topics.telemetry)
-    const from = Math.max(0, Math.min(...ends) - unsavedRecords)
+    const from = ends.map((end) => Math.max(0, end - unsavedRecords))
     for await (const { value } of log.read(topics.telemetry, { from })) {
       if (value.kind !== "tick" && tellsTime(value, plantClock)) devices.reached(value.atMs)
     }
@@ -52,7 +61,7 @@ export function createIngest(
   return {
     deadLetters,
     get port() {
-      return broker.port
+      return broker.port ?? 0
     },
     devices: () => devices.list(),
     newestMs: () => devices.newestMs(),
@@ -65,6 +74,7 @@ export function createIngest(
     },
     async start() {
       if (plantClock === "event") await catchUp()
+      if (broker.reach !== undefined) context.meets?.(broker.reach)
       await broker.start()
       await announcer.start()
       saving = every(clock, registrySaveMs, stop.signal, () => devices.save())
@@ -78,7 +88,16 @@ export function createIngest(
       await devices.save()
     },
     get done() {
-      return Promise.all([announcer.done, saving]).then(() => {})
+      return Promise.all([announcer.done, broker.done, saving]).then(() => {})
     },
   }
+}
+
+function createMqttSide(
+  context: StageContext & { readonly settings: IngestSettings; readonly intake: Intake },
+): MqttSide {
+  const { url, group = "millwright", ...settings } = context.settings
+  return url === undefined
+    ? new Broker(context, settings)
+    : new BrokerClient(context, { ...settings, url, group })
 }

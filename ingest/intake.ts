@@ -13,7 +13,7 @@ import type { DeviceRegistry } from "./registry.ts"
 import type { SilentPartitions } from "./silent-partitions.ts"
 
 /** Until a plant file is applied: everything on the default topics is discovered. */
-const emptyPlant: Plant = parsePlant("plant: unnamed\nsites: [{ id: default }]")
+export const emptyPlant: Plant = parsePlant("plant: unnamed\nsites: [{ id: default }]")
 
 export type IntakeLimits = { readonly maxPayloadBytes: number; readonly maxAssets: number }
 

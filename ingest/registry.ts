@@ -1,4 +1,4 @@
-import { type Migration, sql } from "kysely"
+import { type Migration, sql, type Transaction } from "kysely"
 import type { Catalogue } from "../core/catalogue.ts"
 import type { Database } from "../core/db/database.ts"
 import type { AssetEvent, Reading } from "../core/vocabulary.ts"
@@ -49,12 +49,18 @@ const migrations: Record<string, Migration> = {
   },
 }
 
-/** Every asset that ever sent something. Counted in memory, written down by `save`; the log has the truth. */
+const rowsPerStatement = 500
+
+/**
+ * Every asset that ever sent something. Counted in memory, added to what is written down by `save`; the log has the
+ * truth. What other processes saw since `start` is known after the next one.
+ */
 export class DeviceRegistry {
   private readonly database: Database
   private readonly catalogue: Catalogue
   private readonly devices = new Map<string, DeviceRow>()
-  private readonly changed = new Set<DeviceRow>()
+  /** What was seen since the last `save`. */
+  private unsaved = new Map<string, DeviceRow>()
   private newest: number | undefined
 
   constructor(database: Database, catalogue: Catalogue) {
@@ -73,18 +79,18 @@ export class DeviceRegistry {
 
   /** `isTold`: the record's time counts as the plant's (`tellsTime`). */
   saw({ asset, site, atMs }: Reading | AssetEvent, isTold: boolean): void {
-    let device = this.devices.get(asset)
-    if (device === undefined) {
-      device = { asset, site, first_ms: atMs, last_ms: atMs, records: 0, ahead_ms: 0, told_ms: null }
-      this.devices.set(asset, device)
+    const seen: DeviceRow = {
+      asset,
+      site,
+      first_ms: atMs,
+      last_ms: atMs,
+      records: 1,
+      ahead_ms: this.devices.get(asset)?.ahead_ms ?? 0,
+      told_ms: isTold ? atMs : null,
     }
-    device.records += 1
-    if (atMs > device.last_ms) device.last_ms = atMs
-    if (isTold) {
-      device.told_ms = Math.max(device.told_ms ?? atMs, atMs)
-      this.reached(atMs)
-    }
-    this.changed.add(device)
+    add(this.devices, seen)
+    add(this.unsaved, seen)
+    if (isTold) this.reached(atMs)
   }
 
   /** Some asset has told this time. */
@@ -93,8 +99,9 @@ export class DeviceRegistry {
   }
 
   clockAhead(asset: string, aheadMs: number): void {
-    const device = this.devices.get(asset)
-    if (device !== undefined) device.ahead_ms = aheadMs
+    for (const device of [this.devices.get(asset), this.unsaved.get(asset)]) {
+      if (device !== undefined) device.ahead_ms = aheadMs
+    }
   }
 
   /** The newest event time that any asset has sent. */
@@ -126,27 +133,58 @@ export class DeviceRegistry {
       .sort((a, b) => (a.asset < b.asset ? -1 : 1))
   }
 
+  /** Safe to call in several processes: each adds what it saw. */
   async save(): Promise<void> {
-    const rows = [...this.changed].map((device) => ({ ...device }))
-    this.changed.clear()
-    if (rows.length === 0) return
-    await this.database.transaction<DeviceTables, void>(async (trx) => {
-      // In pieces, since a statement takes only so many parameters.
-      for (let at = 0; at < rows.length; at += 500) {
-        await trx
-          .insertInto("device")
-          .values(rows.slice(at, at + 500))
-          .onConflict((conflict) =>
-            conflict.column("asset").doUpdateSet(({ ref }) => ({
-              site: ref("excluded.site"),
-              last_ms: ref("excluded.last_ms"),
-              records: ref("excluded.records"),
-              ahead_ms: ref("excluded.ahead_ms"),
-              told_ms: ref("excluded.told_ms"),
-            })),
-          )
-          .execute()
-      }
-    })
+    const { unsaved } = this
+    if (unsaved.size === 0) return
+    this.unsaved = new Map()
+    // In one order everywhere: two processes that lock the same rows then wait for each other and don't clash.
+    const rows = [...unsaved.values()].sort((a, b) => (a.asset < b.asset ? -1 : 1))
+    try {
+      await this.database.transaction<DeviceTables, void>(async (trx) => {
+        // In pieces, since a statement takes only so many parameters.
+        for (let at = 0; at < rows.length; at += rowsPerStatement) {
+          await addDevices(trx, rows.slice(at, at + rowsPerStatement))
+        }
+      })
+    } catch (error) {
+      const since = this.unsaved
+      this.unsaved = unsaved
+      for (const device of since.values()) add(this.unsaved, device)
+      throw error
+    }
   }
+}
+
+/** Counts are added, times widened; the newer one tells site and clock. */
+function add(devices: Map<string, DeviceRow>, seen: DeviceRow): void {
+  const device = devices.get(seen.asset)
+  if (device === undefined) {
+    devices.set(seen.asset, { ...seen })
+    return
+  }
+  device.site = seen.site
+  device.first_ms = Math.min(device.first_ms, seen.first_ms)
+  device.last_ms = Math.max(device.last_ms, seen.last_ms)
+  device.records += seen.records
+  device.ahead_ms = seen.ahead_ms
+  if (seen.told_ms !== null) device.told_ms = Math.max(device.told_ms ?? seen.told_ms, seen.told_ms)
+}
+
+/** As `add`, in the table. SQLite and PostgreSQL name the greater of two values differently. */
+async function addDevices(trx: Transaction<DeviceTables>, rows: readonly DeviceRow[]): Promise<void> {
+  await trx
+    .insertInto("device")
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.column("asset").doUpdateSet(({ ref }) => ({
+        site: ref("excluded.site"),
+        first_ms: sql`case when excluded.first_ms < device.first_ms then excluded.first_ms else device.first_ms end`,
+        last_ms: sql`case when excluded.last_ms > device.last_ms then excluded.last_ms else device.last_ms end`,
+        records: sql`device.records + excluded.records`,
+        ahead_ms: ref("excluded.ahead_ms"),
+        told_ms: sql`case when device.told_ms is null or excluded.told_ms > device.told_ms then excluded.told_ms else device.told_ms end`,
+      })),
+    )
+    .execute()
 }

@@ -166,8 +166,8 @@ export function createRules(context: StageContext & RulesSettings): Stage {
     await durable
     try {
       await database.transaction(async (trx) => {
-        await savePartition(trx, number, states, stepMs)
         await positions.save(trx, claim, position)
+        await savePartition(trx, number, states, stepMs)
       })
     } catch (error) {
       if (!(error instanceof MillwrightError && error.code === "OWNER_REPLACED")) throw error

@@ -87,11 +87,17 @@ export function createPartitions(
 
   async function save(some: readonly Owned[]): Promise<void> {
     if (some.length === 0) return
-    await store.save(some.map((one) => ({ ...one, state: one.scheduler.state })))
+    const ours = await store.save(some.map((one) => ({ ...one, state: one.scheduler.state })))
     for (const one of some) {
+      const { partition } = one.claim
+      if (!ours.has(partition)) {
+        logger.warn({ partition }, "another process has taken over this partition of the scheduler")
+        owned.delete(partition)
+        continue
+      }
       one.saved = { position: one.position, revision: one.scheduler.state.revision }
       one.hasAsked = false
-      saved(one.claim.partition, one.position)
+      saved(partition, one.position)
     }
   }
 
@@ -121,7 +127,8 @@ function* decide(
 ): Iterable<OrderRequest> {
   for (const { partition, position, value } of records) {
     const one = owned.get(partition)
-    if (one === undefined) throw new Error(`partition ${partition} was handed over, but is not owned`)
+    // Another process has taken it over and decides.
+    if (one === undefined) continue
     yield* noted(one, one.scheduler.take(value))
     one.position = position + 1
   }

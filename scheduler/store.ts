@@ -19,6 +19,8 @@ const migrations: Record<string, Migration> = {
   },
 }
 
+const rowsPerStatement = 50
+
 /** Where a partition stands: all of it is saved together, so that a restart repeats and never skips. */
 export type Checkpoint = {
   readonly claim: Claim
@@ -30,8 +32,10 @@ export type Store = {
   migrate(): Promise<void>
   /** Takes a partition over, with all that was saved of it. */
   claim(partition: number): Promise<Checkpoint>
-  /** States and positions together. Throws `OWNER_REPLACED` when another process has taken one of them over. */
-  save(checkpoints: readonly Checkpoint[]): Promise<void>
+  /**
+   * States and positions together, of those partitions that no other process has taken over since; gives those.
+   */
+  save(checkpoints: readonly Checkpoint[]): Promise<ReadonlySet<number>>
 }
 
 export function createStore(database: Database, group: string): Store {
@@ -52,17 +56,25 @@ export function createStore(database: Database, group: string): Store {
       const state = row === undefined ? emptyState() : partitionState.parse(JSON.parse(row.state))
       return { claim, position: claim.position, state }
     },
-    async save(checkpoints) {
-      await database.transaction<SchedulerTables, void>(async (trx) => {
-        for (const { claim, position, state } of checkpoints) {
-          await positions.save(trx, claim, position)
-          const text = JSON.stringify(state)
+    save(checkpoints) {
+      // Taken before the transaction, which may run again, so that all its runs write the same.
+      const rows = checkpoints.map(({ claim, state }) => ({
+        partition: claim.partition,
+        state: JSON.stringify(state),
+      }))
+      return database.transaction<SchedulerTables, ReadonlySet<number>>(async (trx) => {
+        const owned = await positions.saveOwned(trx, checkpoints)
+        const ours = rows.filter(({ partition }) => owned.has(partition))
+        for (let at = 0; at < ours.length; at += rowsPerStatement) {
           await trx
             .insertInto("scheduler_state")
-            .values({ partition: claim.partition, state: text })
-            .onConflict((conflict) => conflict.column("partition").doUpdateSet({ state: text }))
+            .values(ours.slice(at, at + rowsPerStatement))
+            .onConflict((conflict) =>
+              conflict.column("partition").doUpdateSet(({ ref }) => ({ state: ref("excluded.state") })),
+            )
             .execute()
         }
+        return owned
       })
     },
   }

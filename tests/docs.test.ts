@@ -160,6 +160,10 @@ function other(value: string): string {
     info: "warn",
     "127.0.0.1": "localhost",
     ".millwright": "other",
+    "millwright.": "other.",
+    millwright: "other",
+    false: "true",
+    "scram-sha-512": "plain",
   }
   return choices[value] ?? value.replace(/^\d+/, (number) => String(Number(number) + 1))
 }

@@ -2,13 +2,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Logger, pino } from "pino"
-import { type App, openApp } from "../app.ts"
+import { type App, openApp, stageNames } from "../app.ts"
 import { type Clock, systemClock } from "../core/clock.ts"
 import { loadSettings } from "../core/config.ts"
 
 export type Pipeline = {
   readonly app: App
   readonly url: string
+  /** Resolves when so many messages came in: the plant's own broker acknowledges them before. */
+  taken(messages: number): Promise<void>
   /** Resolves when every stage has dealt with all that there is. */
   settled(): Promise<void>
   close(): Promise<void>
@@ -18,7 +20,7 @@ export async function scratchDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), "millwright-"))
 }
 
-/** The whole pipeline on the embedded adapters, its broker on a free port, in a directory of its own. */
+/** The whole pipeline in this process, on the embedded adapters where no overrides say otherwise, in a directory of its own. */
 export async function startPipeline(options: {
   readonly plant?: string
   readonly plantClock?: "wall" | "event"
@@ -40,7 +42,7 @@ export async function startPipeline(options: {
     },
   })
   const logger = options.logger ?? pino({ level: "silent" })
-  const app = await openApp({ settings, clock: options.clock ?? systemClock, logger })
+  const app = await openApp({ settings, clock: options.clock ?? systemClock, logger, stages: stageNames })
   if (options.plant !== undefined) {
     const source = await readFile(options.plant, "utf8")
     await app.plant.apply({ source, actor: "engineer", reason: "test", nowMs: 0, effectiveMs: 0 })
@@ -48,10 +50,15 @@ export async function startPipeline(options: {
   await app.start()
   return {
     app,
-    url: `mqtt://127.0.0.1:${app.ingest.port}`,
+    url: settings.mqtt.url ?? `mqtt://127.0.0.1:${app.ingest.port}`,
+    async taken(messages) {
+      const metric = app.metrics.getSingleMetric("millwright_messages_total")
+      const count = async () => (await metric?.get())?.values[0]?.value ?? 0
+      while ((await count()) < messages) await systemClock.sleep(20)
+    },
     async settled() {
       // Each stage commits after what it passed on is durable, so a moment without lag is the end of everything.
-      while (app.log.lags().some(({ uncommitted }) => uncommitted > 0)) await systemClock.sleep(20)
+      while ((await app.log.lags()).some(({ uncommitted }) => uncommitted > 0)) await systemClock.sleep(20)
     },
     async close() {
       await app.close()

@@ -1,14 +1,15 @@
-import { type Claim, Positions } from "../core/db/positions.ts"
+import { every } from "../core/clock.ts"
+import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
 import type { LogRecord, Subscription } from "../core/log/log.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
 import type { OrderRequest } from "../core/vocabulary.ts"
 import type { Outcome } from "./book.ts"
-import { takeRequests } from "./intake.ts"
+import { intakeQueue, takeRequests } from "./intake.ts"
 import { workOrderMetrics } from "./metrics.ts"
 import { Outbox } from "./outbox.ts"
 import { type OrderQueries, orderQueries } from "./queries.ts"
-import { migrations, type WorkOrderTables } from "./tables.ts"
+import { type WorkOrderTables, workOrderMigrations } from "./tables.ts"
 
 /** The stage, and what the CLI and the API may ask of its orders once it has started. */
 export type WorkOrders = Stage & OrderQueries
@@ -16,6 +17,13 @@ export type WorkOrders = Stage & OrderQueries
 const group = "workorders"
 /** Requests of one transaction: bounds the rows of a statement and the time that others wait for the store. */
 const batch = 250
+const lookEveryMs = 1000
+
+type Taken = {
+  readonly owned: ReadonlySet<number>
+  readonly taken: readonly LogRecord<OrderRequest>[]
+  readonly outcomes: readonly Outcome[]
+}
 
 /**
  * Turns requests into work orders. Orders, their history, the events about them and the position in the log are
@@ -27,8 +35,9 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   const outbox = new Outbox(database, log)
   const metrics = workOrderMetrics(context.metrics)
   const claims = new Map<number, Claim>()
+  const stop = new AbortController()
   let subscription: Subscription | undefined
-  let relay: Promise<void> | undefined
+  let looking: Promise<void> = Promise.resolve()
   let end = { resolve() {}, reject(_error: unknown) {} }
   const done = new Promise<void>((resolve, reject) => {
     end = { resolve, reject }
@@ -36,32 +45,45 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   // Whoever runs the stage decides what a failure means; until it listens, that must not end the process.
   done.catch(() => {})
 
-  function claimed(partition: number): Claim {
-    const claim = claims.get(partition)
-    if (claim === undefined) throw new Error(`partition ${partition} was never loaded`)
-    return claim
-  }
-
   async function process(records: readonly LogRecord<OrderRequest>[]): Promise<void> {
-    const reached = new Map(records.map(({ partition, position }) => [partition, position + 1]))
-    const outcomes = await database.transaction<WorkOrderTables, readonly Outcome[]>(async (trx) => {
-      for (const [partition, position] of reached) {
-        await positions.save(trx, claimed(partition), position)
-      }
-      return takeRequests(
-        trx,
-        records.map(({ value }) => value),
-      )
-    })
-    outbox.announce()
-    for (const [partition, position] of reached) {
-      claims.set(partition, { ...claimed(partition), position })
-      subscription?.commit(partition, position)
+    const reached = new Map<number, Reached>()
+    for (const { partition, position } of records) {
+      const claim = claims.get(partition)
+      if (claim !== undefined) reached.set(partition, { claim, position: position + 1 })
     }
-    records.forEach((record, at) => {
+    if (reached.size === 0) return
+    const { owned, taken, outcomes } = await take(records, [...reached.values()])
+    publish()
+    for (const { claim, position } of reached.values()) {
+      const { partition } = claim
+      if (owned.has(partition)) {
+        claims.set(partition, { ...claim, position })
+        subscription?.commit(partition, position)
+      } else {
+        logger.warn({ partition }, "another process has taken over this partition of the work orders")
+        claims.delete(partition)
+        outbox.forget([partition])
+      }
+    }
+    taken.forEach((record, at) => {
       const outcome = outcomes[at]
       if (outcome !== undefined) account(record, outcome)
     })
+  }
+
+  /** Requests and positions of the partitions that are still ours. */
+  function take(records: readonly LogRecord<OrderRequest>[], reached: readonly Reached[]) {
+    return database.transaction<WorkOrderTables, Taken>(async (trx) => {
+      const owned = await positions.saveOwned(trx, reached)
+      const taken = records.filter(({ partition }) => owned.has(partition))
+      const requests = taken.map(({ value }) => value)
+      return { owned, taken, outcomes: await takeRequests(trx, requests, log.partitions) }
+    }, intakeQueue)
+  }
+
+  /** Takes its time beside the requests that come in. */
+  function publish(): void {
+    outbox.publish().catch((error: unknown) => end.reject(error))
   }
 
   function account({ value: request, appendedMs }: LogRecord<OrderRequest>, outcome: Outcome): void {
@@ -80,7 +102,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
 
     async prepare() {
       await positions.migrate()
-      await database.migrate("workorders", migrations)
+      await database.migrate("workorders", workOrderMigrations(log.partitions))
     },
 
     async start() {
@@ -88,6 +110,8 @@ export function createWorkOrders(context: StageContext): WorkOrders {
         async load(partition) {
           const claim = await positions.claim(partition)
           claims.set(partition, claim)
+          outbox.own(partition)
+          publish()
           return claim.position
         },
         async process(records) {
@@ -96,23 +120,22 @@ export function createWorkOrders(context: StageContext): WorkOrders {
           }
         },
         async revoked(partitions) {
-          // Nothing to save: the position moved with every batch.
+          // The position moved with every batch: only events may be left.
+          await outbox.disown(partitions)
           for (const partition of partitions) claims.delete(partition)
         },
       })
       // Batches that came before there was a subscription to tell.
       for (const { partition, position } of claims.values()) subscription.commit(partition, position)
-      relay = outbox.run()
-      Promise.all([subscription.done, relay]).catch((error: unknown) => end.reject(error))
+      // Commands, and the owner before, leave events without a word to this process.
+      looking = every(clock, lookEveryMs, stop.signal, publish)
+      subscription.done.catch((error: unknown) => end.reject(error))
     },
 
     async close() {
-      try {
-        await subscription?.close()
-      } finally {
-        outbox.close()
-        await relay
-      }
+      stop.abort()
+      await looking
+      await subscription?.close()
       end.resolve()
     },
   }

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from "kysely"
+import { partitionOf } from "../core/log/partition.ts"
 import type { OrderRequest } from "../core/vocabulary.ts"
 import { OrderBook, type Outcome, type Page } from "./book.ts"
 import { fromRow, toRow } from "./rows.ts"
@@ -6,14 +7,23 @@ import type { OrderRow, WorkOrderTables } from "./tables.ts"
 
 type Trx = Transaction<WorkOrderTables>
 
+/** Transactions that take requests queue here: all of them raise these numbers. */
+export const intakeQueue = "order_sequence" satisfies keyof WorkOrderTables
+
 /**
  * Takes a batch of requests into the store, within the transaction given: orders, history, and the events to
  * publish. Gives the outcome of each request. A few hundred at a time: each becomes rows of one statement.
+ * `partitions` is the log's.
  */
-export async function takeRequests(trx: Trx, requests: readonly OrderRequest[]): Promise<readonly Outcome[]> {
+export async function takeRequests(
+  trx: Trx,
+  requests: readonly OrderRequest[],
+  partitions: number,
+): Promise<readonly Outcome[]> {
+  if (requests.length === 0) return []
   const book = new OrderBook(await load(trx, requests))
   const outcomes = requests.map((request) => book.take(request))
-  await save(trx, book)
+  await save(trx, book, partitions)
   return outcomes
 }
 
@@ -65,7 +75,7 @@ export function selectOpenOn(db: Kysely<WorkOrderTables>, assets: readonly strin
     .where("asset", "in", assets)
 }
 
-async function save(trx: Trx, book: OrderBook): Promise<void> {
+async function save(trx: Trx, book: OrderBook, partitions: number): Promise<void> {
   if (book.replaced.size > 0) {
     const replaced = [...book.replaced.values()]
     await trx
@@ -95,11 +105,11 @@ async function save(trx: Trx, book: OrderBook): Promise<void> {
     const merged = [...book.merged].map(([id, order_id]) => ({ id, order_id }))
     await trx.insertInto("order_alias").values(merged).execute()
   }
-  await tell(trx, book)
+  await tell(trx, book, partitions)
 }
 
 /** The same changes twice: for whoever asks later, and for whoever listens now. */
-async function tell(trx: Trx, { events }: OrderBook): Promise<void> {
+async function tell(trx: Trx, { events }: OrderBook, partitions: number): Promise<void> {
   const history = events.map(({ order, sequence, atMs, actor, kind, note }) => ({
     order_id: order.id,
     sequence,
@@ -110,7 +120,11 @@ async function tell(trx: Trx, { events }: OrderBook): Promise<void> {
   }))
   await trx.insertInto("order_history").values(history).execute()
   const before = await last(trx, "event")
-  const outgoing = events.map((event, at) => ({ id: before + 1 + at, event: JSON.stringify(event) }))
+  const outgoing = events.map((event, at) => ({
+    id: before + 1 + at,
+    partition: partitionOf(event.order.asset, partitions),
+    event: JSON.stringify(event),
+  }))
   await trx.insertInto("order_outbox").values(outgoing).execute()
   await trx
     .updateTable("order_sequence")

@@ -7,52 +7,60 @@ import type { WorkOrderTables } from "./tables.ts"
 const batch = 200
 
 /**
- * Publishes what the store's transactions left in the outbox, in their order and at least once: an event goes
- * from the outbox only after the log has it.
+ * Publishes what transactions of any process left in the outbox for the partitions that are owned here, in their
+ * order and at least once: an event goes from the outbox only after the log has it.
  */
 export class Outbox {
   private readonly database: Database
   private readonly log: Log
-  private closing = false
-  /** There may be something to publish: at the start, what an earlier run left. */
-  private filled = true
-  private wake: () => void = () => {}
+  private readonly owned = new Set<number>()
+  /** The newest round; fails as soon as one does, and all after it. */
+  private round: Promise<void> = Promise.resolve()
+  private isNextWaiting = false
 
   constructor(database: Database, log: Log) {
     this.database = database
     this.log = log
   }
 
-  /** To be called after each commit that left something. */
-  announce(): void {
-    this.filled = true
-    this.wake()
+  /** From now on the events of this partition are published here. */
+  own(partition: number): void {
+    this.owned.add(partition)
   }
 
-  /** Ends once what was announced before is out. */
-  close(): void {
-    this.closing = true
-    this.wake()
+  /** Publishes what is left, and then nothing more of these partitions: their next owner goes on. */
+  async disown(partitions: readonly number[]): Promise<void> {
+    await this.publish()
+    this.forget(partitions)
   }
 
-  /** Resolves after `close`; rejects as soon as the store or the log does. */
-  async run(): Promise<void> {
-    while (this.filled || !this.closing) {
-      if (this.filled) {
-        this.filled = false
-        while (await this.publish());
-      } else {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve
-        })
-      }
-    }
+  /** Publishes nothing more of these partitions, except what is on its way. */
+  forget(partitions: readonly number[]): void {
+    for (const partition of partitions) this.owned.delete(partition)
+  }
+
+  /** Resolves when all is out that was there at the call; rejects as the store or the log does, also later on. */
+  publish(): Promise<void> {
+    if (this.isNextWaiting) return this.round
+    this.isNextWaiting = true
+    this.round = this.round.then(async () => {
+      this.isNextWaiting = false
+      while (await this.publishSome());
+    })
+    return this.round
   }
 
   /** False when there was nothing. */
-  private async publish(): Promise<boolean> {
+  private async publishSome(): Promise<boolean> {
+    if (this.owned.size === 0) return false
     const tables = this.database.tables<WorkOrderTables>()
-    const rows = await tables.selectFrom("order_outbox").selectAll().orderBy("id").limit(batch).execute()
+    const rows = await tables
+      .selectFrom("order_outbox")
+      .select(["id", "event"])
+      .where("partition", "in", [...this.owned])
+      .orderBy("id")
+      .limit(batch)
+      .execute()
     if (rows.length === 0) return false
     const events = rows.map(({ event }) => orderEvent.parse(JSON.parse(event)))
     await this.log.append(

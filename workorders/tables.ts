@@ -1,5 +1,6 @@
 import { type Kysely, type Migration, sql } from "kysely"
-import type { OrderEvent, OrderState, OrderType } from "../core/vocabulary.ts"
+import { partitionOf } from "../core/log/partition.ts"
+import { type OrderEvent, type OrderState, type OrderType, orderEvent } from "../core/vocabulary.ts"
 
 /** What is asked for has a column; what is only shown is JSON text: `details`, `findings`. */
 export type OrderRow = {
@@ -42,13 +43,18 @@ export type WorkOrderTables = {
     readonly kind: OrderEvent["kind"]
     readonly note: string
   }
-  /** Events that are still to be published, in the order of their ids. */
-  order_outbox: { readonly id: number; readonly event: string }
+  /** Events that are still to be published, in the order of their ids, by the owner of the asset's partition. */
+  order_outbox: { readonly id: number; readonly partition: number; readonly event: string }
   /** The last number given out. Raised in the transaction that uses it, so numbers have no gaps. */
   order_sequence: { readonly name: "order" | "event"; readonly last: number }
 }
 
-export const migrations: Record<string, Migration> = {
+/** `partitions` is the log's. */
+export function workOrderMigrations(partitions: number): Record<string, Migration> {
+  return { ...migrations, "002-outbox-partition": outboxPartition(partitions) }
+}
+
+const migrations: Record<string, Migration> = {
   "001-work-orders": {
     async up(db: Kysely<unknown>) {
       await db.schema
@@ -127,7 +133,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn("name", "text", (column) => column.primaryKey())
         .addColumn("last", "bigint", (column) => column.notNull())
         .execute()
-      await (db as Kysely<WorkOrderTables>)
+      await (db as Kysely<Pick<WorkOrderTables, "order_sequence">>)
         .insertInto("order_sequence")
         .values([
           { name: "order", last: 0 },
@@ -136,4 +142,25 @@ export const migrations: Record<string, Migration> = {
         .execute()
     },
   },
+}
+
+function outboxPartition(partitions: number): Migration {
+  return {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .alterTable("order_outbox")
+        .addColumn("partition", "integer", (column) => column.notNull().defaultTo(0))
+        .execute()
+      await db.schema
+        .createIndex("order_outbox_by_partition")
+        .on("order_outbox")
+        .columns(["partition", "id"])
+        .execute()
+      const tables = db as Kysely<WorkOrderTables>
+      for (const { id, event } of await tables.selectFrom("order_outbox").select(["id", "event"]).execute()) {
+        const partition = partitionOf(orderEvent.parse(JSON.parse(event)).order.asset, partitions)
+        await tables.updateTable("order_outbox").set({ partition }).where("id", "=", id).execute()
+      }
+    },
+  }
 }

@@ -16,7 +16,7 @@ import { type Surroundings, settingsOf, wholeNumber } from "../shared.ts"
 
 const day = 86_400_000
 /** The demo's past: at an hour a second it catches up with the present in about 24 minutes. */
-const pastMs = 60 * day
+export const demoPastMs = 60 * day
 
 /** Machines that wear fast, and a seed under which a pump's bearing does so within the first minute. */
 export const demoFleet = {
@@ -58,7 +58,7 @@ async function runDemo(app: App, seed: number, logFile: string, ending: AbortSig
     assets: plant.assets,
     ...demoFleet,
     seed,
-    fromMs: systemClock.now() - pastMs,
+    fromMs: systemClock.now() - demoPastMs,
     stateFile: join(directory, "simulation.json"),
     clock: systemClock,
     logger: quietLogger(),
@@ -93,13 +93,7 @@ async function loadPlant(app: App) {
     )
   }
   if (current !== undefined) return current
-  await app.plant.apply({
-    source,
-    actor: "demo",
-    reason: "the demo's own plant",
-    nowMs: systemClock.now(),
-    effectiveMs: 0,
-  })
+  await app.apply({ source, actor: "demo", reason: "the demo's own plant" })
   return demo
 }
 

@@ -10,13 +10,18 @@ export function addStatus(program: Command, surroundings: Surroundings): void {
       answer(
         command,
         await asker(command, surroundings)("status", {}),
-        ({ health, plantTimeMs, mqttPort, lags, orders }) => {
-          const stages = Object.entries(health.stages)
+        ({ health, isShared, plantTimeMs, mqttPort, lags, orders }) => {
+          const parts = Object.entries({ ...health.stages, ...health.servers })
+          const port = mqttPort === 0 ? "" : `MQTT on port ${mqttPort}; `
           print(
-            stages.length === 0 ? "not running" : `MQTT on port ${mqttPort}; plant time ${when(plantTimeMs)}`,
+            isShared
+              ? `plant time ${when(plantTimeMs)}; each process tells on /health whether it runs`
+              : parts.length === 0
+                ? "not running"
+                : `${port}plant time ${when(plantTimeMs)}`,
           )
-          for (const [stage, state] of stages) print(`  ${stage.padEnd(12)} ${state}`)
-          if (stages.length > 0) {
+          for (const [part, state] of parts) print(`  ${part.padEnd(12)} ${state}`)
+          if (isShared || parts.length > 0) {
             print(
               `\n${table(lags, [
                 { title: "TOPIC", of: ({ topic }) => topic },

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { MillwrightError } from "../errors.ts"
+import { MillwrightError, messageOf } from "../errors.ts"
 
 /** Knows whether the code that asks was called from within a transaction that still runs. */
 export type NestedQueryGuard = {
@@ -37,4 +37,11 @@ export function nestedQueryGuard(): NestedQueryGuard {
       )
     },
   }
+}
+
+/** What every later statement of a transaction is told, also where the first error was caught. */
+export function failedBefore(failure: unknown): MillwrightError {
+  return new MillwrightError("STORE_FAILED", `the transaction failed before: ${messageOf(failure)}`, {
+    cause: failure,
+  })
 }

@@ -4,18 +4,17 @@ import {
   type Dialect,
   type Driver,
   Kysely,
-  type Migration,
-  Migrator,
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
   type Transaction,
 } from "kysely"
-import { MillwrightError, messageOf } from "../errors.ts"
+import { messageOf } from "../errors.ts"
 import { SqliteThread, type SqlValue } from "../sqlite/thread.ts"
 import type { Database } from "./database.ts"
-import { type NestedQueryGuard, nestedQueryGuard } from "./guard.ts"
+import { failedBefore, type NestedQueryGuard, nestedQueryGuard } from "./guard.ts"
+import { migrateRoom } from "./migrate.ts"
 
 /** Opens or makes the file. Rejects with `STORE_FAILED` when it can't be used. */
 export async function openSqliteDatabase(path: string): Promise<Database> {
@@ -27,7 +26,7 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
     tables: <T>() => db as unknown as Kysely<T>,
     transaction: <T, R>(work: (trx: Transaction<T>) => Promise<R>) =>
       db.transaction().execute((trx) => guard.during(() => work(trx as unknown as Transaction<T>))),
-    migrate: (room, migrations) => migrate(db, room, migrations),
+    migrate: (room, migrations) => migrateRoom(db, room, migrations),
     async close() {
       guard.check()
       await connection.acquire()
@@ -38,28 +37,6 @@ export async function openSqliteDatabase(path: string): Promise<Database> {
       }
     },
   }
-}
-
-async function migrate(
-  db: Kysely<unknown>,
-  room: string,
-  migrations: Readonly<Record<string, Migration>>,
-): Promise<void> {
-  const migrator = new Migrator({
-    db,
-    provider: { getMigrations: async () => ({ ...migrations }) },
-    migrationTableName: `${room}_migration`,
-    migrationLockTableName: `${room}_migration_lock`,
-  })
-  const { error, results = [] } = await migrator.migrateToLatest()
-  if (error === undefined) return
-  if (error instanceof MillwrightError && error.code === "NESTED_QUERY") throw error
-  const failed = results.find(({ status }) => status === "Error")
-  throw new MillwrightError(
-    "STORE_FAILED",
-    `the tables of ${room} can't be brought up to date${failed ? ` (${failed.migrationName})` : ""}: ${messageOf(error)}`,
-    { cause: error },
-  )
 }
 
 function dialect(connection: Connection, guard: NestedQueryGuard): Dialect {
@@ -158,10 +135,7 @@ class Connection implements DatabaseConnection {
   /** As PostgreSQL has it: a failed statement fails its transaction, also where its error was caught. */
   private refuseAfterFailure(): void {
     const failure = this.transaction?.failure
-    if (failure === undefined) return
-    throw new MillwrightError("STORE_FAILED", `the transaction failed before: ${messageOf(failure)}`, {
-      cause: failure,
-    })
+    if (failure !== undefined) throw failedBefore(failure)
   }
 }
 

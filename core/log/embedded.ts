@@ -5,7 +5,17 @@ import { requireFormat } from "../sqlite/format.ts"
 import { SqliteThread, type Statement } from "../sqlite/thread.ts"
 import type { Topic } from "../topics.ts"
 import { EmbeddedTopic, type Entry } from "./embedded-topic.ts"
-import type { Consumer, Lag, Log, LogRecord, NewRecord, Position, ReadRange, Subscription } from "./log.ts"
+import {
+  boundIn,
+  type Consumer,
+  type Lag,
+  type Log,
+  type LogRecord,
+  type NewRecord,
+  type Position,
+  type ReadRange,
+  type Subscription,
+} from "./log.ts"
 
 export type EmbeddedLogOptions = {
   readonly partitions: number
@@ -108,15 +118,19 @@ export class EmbeddedLog implements Log {
     return (await this.topic(topic)).follow(each)
   }
 
-  async *read<T>(topic: Topic<T>, { partition, from = 0, to }: ReadRange = {}): AsyncGenerator<LogRecord<T>> {
+  async *read<T>(topic: Topic<T>, { partition, from, to }: ReadRange = {}): AsyncGenerator<LogRecord<T>> {
     const target = await this.topic(topic)
-    const end = Math.min(to ?? Number.MAX_SAFE_INTEGER, target.durableEnd)
-    for (let position = from; position < end; ) {
+    const end = Math.min(target.durableEnd, typeof to === "object" ? Math.max(...to) : (to ?? Infinity))
+    const isAsked = (record: LogRecord<T>) =>
+      (partition === undefined || record.partition === partition) &&
+      record.position >= boundIn(from, record.partition, 0) &&
+      record.position < boundIn(to, record.partition, end)
+    for (let position = typeof from === "object" ? Math.min(...from) : (from ?? 0); position < end; ) {
       const stretch = await target.stored(position)
       if (stretch === undefined) return
       for (const record of stretch.records) {
         if (record.position >= end) return
-        if (partition === undefined || record.partition === partition) yield record
+        if (isAsked(record)) yield record
       }
       position = stretch.nextPosition
     }
@@ -128,7 +142,7 @@ export class EmbeddedLog implements Log {
     return new Array<Position>(this.partitions).fill(end)
   }
 
-  lags(): readonly Lag[] {
+  async lags(): Promise<readonly Lag[]> {
     return [...this.topics.values()].flatMap((topic) => topic.lags())
   }
 

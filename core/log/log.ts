@@ -22,7 +22,10 @@ export type LogRecord<T> = {
 
 /** A member of a group. The log calls one of these at a time and waits for it. */
 export interface Consumer<T> {
-  /** Asked when this member becomes the owner of a partition: the position to begin at (0: the oldest kept). */
+  /**
+   * Asked when this member becomes the owner of a partition: the position to begin at (0: the oldest kept). With
+   * several processes a partition may be loaded again after it was revoked, and others with it that stay here.
+   */
   load(partition: number): Promise<Position>
   /** Records of owned partitions, in order within each. Rejecting stops the subscription and rejects `done`. */
   process(records: readonly LogRecord<T>[]): Promise<void>
@@ -31,7 +34,10 @@ export interface Consumer<T> {
 }
 
 export interface Subscription {
-  /** Up to where (exclusive) this partition is safely derived from; the log may forget what every group has passed. */
+  /**
+   * Up to where (exclusive) this partition is safely derived from; the log may forget what every group has passed.
+   * Kafka's own retention does not wait for that: there a group must keep up, and what it missed is told as an error.
+   */
   commit(partition: number, position: Position): void
   /** Every record of this partition before here was processed; reaches `ends()` when there is nothing left to do. */
   position(partition: number): Position
@@ -57,7 +63,10 @@ export type Lag = {
  */
 export interface Log {
   readonly partitions: number
-  /** Resolves once the records are durable, in the order in which `append` was called. Rejects rather than drops. */
+  /**
+   * Resolves once the records are durable, in the order in which `append` was called. Rejects rather than drops; a
+   * record that was rejected as the log closed may be there all the same.
+   */
   append<T>(topic: Topic<T>, records: readonly NewRecord<T>[]): Promise<void>
   /** Joins a group: its members share the partitions, each partition has one owner, delivery is at least once. */
   subscribe<T>(topic: Topic<T>, group: string, consumer: Consumer<T>): Promise<Subscription>
@@ -67,16 +76,26 @@ export interface Log {
   read<T>(topic: Topic<T>, range?: ReadRange): AsyncIterable<LogRecord<T>>
   /** For each partition the position that the next record will have at least. */
   ends(topic: Topic<unknown>): Promise<readonly Position[]>
-  lags(): readonly Lag[]
-  /** Forgets a group that will not come back, so that it no longer holds back retention. */
+  /** Of every group that was ever seen, in whichever process its members are. */
+  lags(): Promise<readonly Lag[]>
+  /** Forgets a group that will not come back, so that it no longer holds back retention or counts as behind. */
   declareDead(topic: Topic<unknown>, group: string): Promise<void>
   close(): Promise<void>
 }
 
 export type ReadRange = {
   readonly partition?: number
-  /** Inclusive. */
-  readonly from?: Position
-  /** Exclusive. */
-  readonly to?: Position
+  /** Inclusive; a list has one for each partition. */
+  readonly from?: Position | readonly Position[]
+  /** Exclusive; a list has one for each partition. */
+  readonly to?: Position | readonly Position[]
+}
+
+/** The bound of a range in this partition. */
+export function boundIn(
+  bound: Position | readonly Position[] | undefined,
+  partition: number,
+  otherwise: Position,
+): Position {
+  return (typeof bound === "object" ? bound[partition] : bound) ?? otherwise
 }

@@ -27,6 +27,38 @@ export function checkTopics(plant: Plant): string[] {
   )
 }
 
+/**
+ * What to subscribe to at a broker for the plant's patterns. A filter that another one covers is left out: its messages
+ * would come twice. Those of patterns that overlap in part do: `v1/north/#` and `v1/{site}/{asset}/telemetry`.
+ */
+export function topicFilters(plant: Plant): readonly string[] {
+  const filters = new Set(
+    plant.ingest.topics.map(({ pattern }) =>
+      pattern
+        .split("/")
+        .map((level) => (levelNames.has(level) ? "+" : level))
+        .join("/"),
+    ),
+  )
+  const all = [...filters]
+  return all.filter((filter) => !all.some((other) => other !== filter && covers(other, filter)))
+}
+
+function covers(wide: string, narrow: string): boolean {
+  const levels = narrow.split("/")
+  const wideLevels = wide.split("/")
+  for (const [at, level] of wideLevels.entries()) {
+    const isWild = level === "#" || level === "+"
+    // As in `match`: no wildcard stands for a first level with $.
+    if (isWild && at === 0 && narrow.startsWith("$")) return false
+    if (level === "#") return true
+    const other = levels[at]
+    if (other === undefined || other === "#") return false
+    if (!isWild && other !== level) return false
+  }
+  return levels.length === wideLevels.length
+}
+
 /** Finds the route of a topic: the first pattern that matches decides. Routes are kept, up to `maxRoutes` of them. */
 export function createRoutes(
   plant: Plant,

@@ -1,6 +1,6 @@
 import { type Clock, every } from "../../core/clock.ts"
 import type { Database } from "../../core/db/database.ts"
-import { type Claim, Positions } from "../../core/db/positions.ts"
+import { type Claim, Positions, type Reached } from "../../core/db/positions.ts"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../../core/log/log.ts"
 import type { PlantClock, Stage, StageContext } from "../../core/service.ts"
@@ -111,6 +111,8 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   }
 
   async load(partition: number): Promise<Position> {
+    // What is in hand was read under an older claim: it must not be saved under this one.
+    await this.flush()
     const claim = await this.positions.claim(partition)
     this.claims.set(partition, claim)
     return claim.position
@@ -119,20 +121,25 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   async process(records: readonly LogRecord<TelemetryRecord>[]): Promise<void> {
     this.check()
     for (const record of records) {
+      if (!this.claims.has(record.partition)) continue
       if (this.batch.isEmpty) this.collectingSinceMs = this.clock.now()
       this.batch.add(record)
       if (this.batch.size >= this.settings.flushSamples) await this.beginWrite()
     }
-    if (this.isTiming) return
+    if (this.isTiming || this.batch.isEmpty) return
     this.isTiming = true
     this.writeInTime().catch((error) => this.fail(error))
   }
 
   async revoked(partitions: readonly number[]): Promise<void> {
+    await this.flush()
+    for (const partition of partitions) this.claims.delete(partition)
+  }
+
+  private async flush(): Promise<void> {
     await this.beginWrite()
     await this.writing
     this.check()
-    for (const partition of partitions) this.claims.delete(partition)
   }
 
   /** Writes what has been collected for `flushMs`, until nothing is. */
@@ -164,9 +171,9 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     const startMs = this.clock.now()
     await this.untilDone(() => this.store.write(batch.entries))
     // Only now: a position that ran ahead of the store would skip samples after a crash.
-    await this.untilDone(() => this.savePositions(batch))
+    const owned = await this.untilDone(() => this.savePositions(batch))
     const subscription = await this.subscribed
-    for (const [partition, position] of batch.positions) subscription?.commit(partition, position)
+    for (const { claim, position } of owned) subscription?.commit(claim.partition, position)
     this.newestMs = Math.max(this.newestMs, batch.newestMs)
     const nowMs = this.clock.now()
     this.metrics.samples.inc(batch.samples)
@@ -175,31 +182,39 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     this.metrics.lagSeconds.set((nowMs - batch.oldestAppendedMs) / 1000)
   }
 
-  private savePositions(batch: Batch): Promise<void> {
-    return this.database.transaction(async (trx) => {
-      for (const [partition, position] of batch.positions) {
-        const claim = this.claims.get(partition)
-        if (claim !== undefined) await this.positions.save(trx, claim, position)
-      }
+  /** Those of the batch that are still ours. The others are forgotten: their new owner writes them again. */
+  private async savePositions(batch: Batch): Promise<readonly Reached[]> {
+    const reached = [...batch.positions].flatMap(([partition, position]) => {
+      const claim = this.claims.get(partition)
+      return claim === undefined ? [] : { claim, position }
+    })
+    if (reached.length === 0) return []
+    const owned = await this.database.transaction((trx) => this.positions.saveOwned(trx, reached))
+    return reached.filter(({ claim: { partition } }) => {
+      if (owned.has(partition)) return true
+      this.logger.warn({ partition }, "another process has taken over this partition of the historian")
+      this.claims.delete(partition)
+      return false
     })
   }
 
   /** Tries again for as long as trying again may help and nobody wants to stop. */
-  private async untilDone(work: () => Promise<void>): Promise<void> {
+  private async untilDone<R>(work: () => Promise<R>): Promise<R> {
     let waitMs = firstRetryMs
     for (let failures = 0; ; failures++) {
-      const error = await failureOf(work)
-      if (error === undefined) {
+      try {
+        const result = await work()
         if (failures > 0) this.logger.info({ failures }, "telemetry is written again")
-        return
-      }
-      const mayHelp = error instanceof MillwrightError && error.canRetry
-      if (!mayHelp || this.stop.signal.aborted) throw error
-      if (failures === 0) {
-        this.logger.error(
-          { err: error },
-          `telemetry can't be written and waits in the log: ${messageOf(error)}`,
-        )
+        return result
+      } catch (error) {
+        const mayHelp = error instanceof MillwrightError && error.canRetry
+        if (!mayHelp || this.stop.signal.aborted) throw error
+        if (failures === 0) {
+          this.logger.error(
+            { err: error },
+            `telemetry can't be written and waits in the log: ${messageOf(error)}`,
+          )
+        }
       }
       await this.clock.sleep(waitMs, this.stop.signal)
       waitMs = Math.min(2 * waitMs, longestRetryMs)
@@ -208,8 +223,9 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
 
   private async retain(): Promise<void> {
     if (this.newestMs === Number.NEGATIVE_INFINITY) return
-    const error = await failureOf(() => this.store.forgetBefore(this.newestMs - this.settings.retentionMs))
-    if (error !== undefined) {
+    try {
+      await this.store.forgetBefore(this.newestMs - this.settings.retentionMs)
+    } catch (error) {
       this.logger.error({ err: error }, `old telemetry was not forgotten: ${messageOf(error)}`)
     }
   }
@@ -226,14 +242,5 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
 
   private check(): void {
     if (this.failure !== undefined) throw this.failure.error
-  }
-}
-
-async function failureOf(work: () => Promise<void>): Promise<unknown> {
-  try {
-    await work()
-    return undefined
-  } catch (error) {
-    return error
   }
 }

@@ -355,6 +355,66 @@ export function databaseContract(name: string, create: () => Promise<DatabaseFix
         await database.transaction((trx) => positions.save(trx, newer, 5))
         expect(await positions.claim(0)).toMatchObject({ position: 5, epoch: 3 })
       })
+
+      it("are saved of those partitions that are still owned, and it is told which", async () => {
+        const claims = [await positions.claim(0), await positions.claim(1), await positions.claim(2)]
+        await positions.claim(1)
+        const reached = claims.map((claim) => ({ claim, position: 10 + claim.partition }))
+        const save = (some: typeof reached) =>
+          database.transaction<Tables, ReadonlySet<number>>((trx) => positions.saveOwned(trx, some))
+        expect([...(await save(reached))].sort()).toEqual([0, 2])
+        expect(await save([])).toEqual(new Set())
+        const kept = [await positions.claim(0), await positions.claim(1), await positions.claim(2)]
+        expect(kept.map(({ position }) => position)).toEqual([10, 0, 12])
+      })
+
+      it("are claimed by many at once, each with an epoch of its own", async () => {
+        const claims = await Promise.all(Array.from({ length: 12 }, () => positions.claim(0)))
+        expect(claims.map(({ epoch }) => epoch).sort((a, b) => a - b)).toEqual(
+          Array.from({ length: 12 }, (_, at) => at + 1),
+        )
+      })
+    })
+
+    it("runs transactions of one queue one after the other, and others beside them", async () => {
+      const running = new Set<number>()
+      let most = 0
+      let others = 0
+      const queued = (n: number) =>
+        database.transaction<Tables, void>(async (trx) => {
+          running.add(n)
+          most = Math.max(most, running.size)
+          try {
+            const { value } = await trx.selectFrom("counter").select("value").executeTakeFirstOrThrow()
+            await trx
+              .updateTable("counter")
+              .set({ value: value + 1 })
+              .execute()
+          } finally {
+            running.delete(n)
+          }
+        }, "counter")
+      const other = (n: number) =>
+        database.transaction<Tables, void>(async (trx) => {
+          await trx
+            .insertInto("pump")
+            .values({ id: `P-${n}`, site: `${n}` })
+            .execute()
+          others += 1
+        })
+      await Promise.all(Array.from({ length: 10 }, (_, n) => [queued(n), other(n)]).flat())
+      expect(most).toBe(1)
+      expect(others).toBeGreaterThanOrEqual(10)
+      expect(await db.selectFrom("counter").select("value").execute()).toEqual([{ value: 10 }])
+      expect(await pumps()).toHaveLength(10)
+    })
+
+    it("fails a transaction whose queue is no table, and goes on", async () => {
+      const wrong = database.transaction<Tables, number>(async () => 1, "nowhere" as "pump")
+      // A file has no need of the queue and so does not look for it.
+      await wrong.catch((error: unknown) => expect(error).toMatchObject(storeFailed))
+      await insert("P-1").execute()
+      expect(await pumps()).toEqual([{ id: "P-1" }])
     })
   })
 }

@@ -202,7 +202,7 @@ test("a consumer that has dealt with everything is handed nothing again, also wh
   const owner = partitionOf("a", options.partitions)
   const load = async (partition: number) => (partition === owner ? (ends[partition] ?? 0) : 0)
   const subscription = await log.subscribe(kept, "readers", { ...reader(seen), load })
-  expect(log.lags().find(({ group }) => group === "readers")).toMatchObject({ behind: 0 })
+  expect((await log.lags()).find(({ group }) => group === "readers")).toMatchObject({ behind: 0 })
   expect(subscription.position(owner)).toBe(ends[owner])
   await subscription.close()
   expect(seen).toEqual([])

@@ -1,9 +1,9 @@
 import { pino } from "pino"
 import { openApp } from "../../app.ts"
 import { systemClock } from "../../core/clock.ts"
-import { loadSettings } from "../../core/config.ts"
+import type { Settings } from "../../core/config.ts"
 import { topics } from "../../core/topics.ts"
-import type { WorkOrder } from "../../core/vocabulary.ts"
+import type { AssetEvent, Reading, WorkOrder } from "../../core/vocabulary.ts"
 
 /**
  * All that a plant's directory holds, in a form that two runs of one load must share. Left out, because they tell
@@ -24,9 +24,8 @@ export type Content = {
   readonly repeats: { records: number; different: string[] }
 }
 
-/** Opens the directory of a server that has ended. */
-export async function readContent(directory: string): Promise<Content> {
-  const settings = loadSettings({ env: {}, overrides: { directory, partitions: 8 } })
+/** Opens the stores of servers that have ended, or the servers' stores. */
+export async function readContent(settings: Settings): Promise<Content> {
   const app = await openApp({ settings, clock: systemClock, logger: pino({ level: "silent" }) })
   const repeats: Content["repeats"] = { records: 0, different: [] }
 
@@ -64,9 +63,8 @@ export async function readContent(directory: string): Promise<Content> {
   async function logged() {
     const names = new Set<string>()
     for await (const { value } of app.log.read(topics.telemetry)) {
-      if (value.kind === "event") names.add(`${value.asset} ${value.code} ${value.atMs}`)
-      if (value.kind !== "reading") continue
-      for (const signal of Object.keys(value.values)) names.add(`${value.asset} ${signal} ${value.atMs}`)
+      if (value.kind === "tick") continue
+      for (const name of namesIn(value)) names.add(name)
     }
     return names
   }
@@ -129,6 +127,13 @@ export async function readContent(directory: string): Promise<Content> {
   } finally {
     await app.close()
   }
+}
+
+/** The samples of a reading, or an event, as a load names them. */
+export function namesIn(record: Reading | AssetEvent): string[] {
+  return record.kind === "event"
+    ? [`${record.asset} ${record.code} ${record.atMs}`]
+    : Object.keys(record.values).map((signal) => `${record.asset} ${signal} ${record.atMs}`)
 }
 
 function withoutNumber({ number: _, ...order }: WorkOrder): Omit<WorkOrder, "number"> {

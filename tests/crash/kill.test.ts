@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { expect, onTestFinished, test } from "vitest"
-import { detectionRecord, orderEvent } from "../../core/vocabulary.ts"
+import { onTestFinished, test } from "vitest"
+import { loadSettings } from "../../core/config.ts"
 import { keyOf, uniform } from "../../simulators/machines/noise.ts"
 import { type Content, readContent } from "./content.ts"
 import { createLoad, type Load } from "./load.ts"
 import { type Moment, runLoad } from "./run.ts"
+import { expectSame, summaryOf } from "./same.ts"
 
 const isLong = process.env.MILLWRIGHT_LONG === "1"
 const seed = Number(process.env.MILLWRIGHT_SEED ?? 1)
@@ -14,7 +15,6 @@ const kills = isLong ? 20 : 3
 const days = isLong ? 60 : 12
 /** How long a server takes until it answers, more or less: kills "in a start" fall within it. */
 const startMs = 1500
-const changeOfOrder = orderEvent.pick({ kind: true })
 /** Each is written by another part: appends, checkpoints of all stages, samples. */
 const files = ["log.sqlite-wal", "database.sqlite-wal", "telemetry.sqlite-wal"] as const
 
@@ -25,33 +25,16 @@ test(`killed ${kills} times with -9 at random moments, a plant ends with the con
   const expected = await contentAfter(load, [])
   const moments = momentsOf(load)
   const content = await contentAfter(load, moments)
-  console.log(summary(load, moments, content))
+  console.log(`seed ${seed}: ${moments.length} kills; ${summaryOf(load, content)}`)
 
-  expect(kindsIn(expected)).toEqual([
-    "amended",
-    "completed",
-    "created",
-    "deviation",
-    "events",
-    "maintained",
-    "merged",
-    "threshold",
-    "usage",
-  ])
-  expect(content.samples).toEqual(load.sent.samples)
-  expect([...content.events.keys()].sort()).toEqual([...load.sent.events].sort())
-  expect([...content.logged].sort()).toEqual([...load.sent.samples.keys(), ...load.sent.events].sort())
-  expect(content.repeats.different).toEqual([])
-  for (const part of ["samples", "events", "detections", "orders", "orderEvents", "deadLetters"] as const) {
-    expect(content[part], part).toEqual(expected[part])
-  }
+  expectSame(content, expected, load)
 })
 
 async function contentAfter(load: Load, moments: readonly Moment[]): Promise<Content> {
   const directory = mkdtempSync(join(tmpdir(), "crash-"))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   await runLoad(directory, load, moments)
-  return readContent(directory)
+  return readContent(loadSettings({ env: {}, overrides: { directory, partitions: 8 } }))
 }
 
 /** Kills in order of what is acknowledged by then; each third one meets the start after the one before. */
@@ -64,22 +47,4 @@ function momentsOf({ gateways }: Load): Moment[] {
     const file = files[Math.floor(random("file", at) * files.length)] ?? files[0]
     return { kind: "write", acknowledged: Math.floor(0.9 * share * messages), file }
   })
-}
-
-/** What the load gives to lose: the kinds of rules that found something, and of changes to orders. */
-function kindsIn({ detections, orderEvents }: Content): string[] {
-  const found = [...detections.values()].flat().map((text) => detectionRecord.parse(JSON.parse(text)))
-  const rules = found.map((one) => ("ruleKind" in one ? one.ruleKind : one.kind))
-  const changes = [...orderEvents.values()].map((text) => changeOfOrder.parse(JSON.parse(text)).kind)
-  return [...new Set([...rules, ...changes])].sort()
-}
-
-function summary({ gateways, sent }: Load, moments: readonly Moment[], content: Content): string {
-  return [
-    `seed ${seed}: ${gateways.reduce((sum, one) => sum + one.length, 0)} messages, ${moments.length} kills`,
-    `${sent.samples.size} samples, ${content.events.size} events`,
-    `${[...content.detections.values()].flat().length} detections, ${content.orders.size} orders`,
-    `${content.orderEvents.size} order events, ${content.deadLetters.size} dead letters`,
-    `${content.repeats.records} records repeated`,
-  ].join("; ")
 }

@@ -8,10 +8,10 @@ import { Catalogue } from "../../core/catalogue.ts"
 import { systemClock } from "../../core/clock.ts"
 import type { Database } from "../../core/db/database.ts"
 import { Positions } from "../../core/db/positions.ts"
-import { openSqliteDatabase } from "../../core/db/sqlite.ts"
 import { MillwrightError } from "../../core/errors.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import type { Log } from "../../core/log/log.ts"
+import { partitionOf } from "../../core/log/partition.ts"
 import type { PlantClock, Service, StageContext } from "../../core/service.ts"
 import type { Series, TelemetryStore } from "../../core/telemetry.ts"
 import { topics } from "../../core/topics.ts"
@@ -19,7 +19,9 @@ import type { TelemetryRecord } from "../../core/vocabulary.ts"
 import { createHistorian } from "../../ingest/historian/historian.ts"
 import { openSqliteTelemetry } from "../../ingest/historian/sqlite-store.ts"
 import { reading, samples } from "../contract/telemetry-store.ts"
+import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
+import { giveAndTake, oddAndOther } from "../takeover.ts"
 
 const startMs = Date.UTC(2026, 0, 1)
 const level: Series = { asset: "tank-1", signal: "level" }
@@ -45,7 +47,7 @@ beforeEach(async () => {
   running = []
   taken = 0
   log = await EmbeddedLog.open(join(directory, "log.db"), { partitions: 4, clock: systemClock })
-  database = await openSqliteDatabase(join(directory, "plant.db"))
+  database = await openDatabase(join(directory, "plant.db"))
   store = await openSqliteTelemetry(join(directory, "telemetry.db"), { logger })
 })
 afterEach(async () => {
@@ -107,7 +109,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setImmediate(resolve))
 }
 
-const isCommitted = () => log.lags().every(({ uncommitted }) => uncommitted === 0)
+const isCommitted = async () => (await log.lags()).every(({ uncommitted }) => uncommitted === 0)
 const stored = async () => (await samples(store, level)).map(({ value }) => value)
 
 /** The store as the historian sees it: what it is asked to write passes through `write` here. */
@@ -215,7 +217,7 @@ test("while the store fails nothing is dropped, the log is told once, and all is
     await until(() => attempts >= expected)
   }
   expect(await stored()).toEqual([])
-  expect(isCommitted()).toBe(false)
+  expect(await isCommitted()).toBe(false)
   expect(logged.filter(({ msg }) => msg.includes("waits in the log: the disk is full"))).toHaveLength(1)
 
   isBroken = false
@@ -266,12 +268,25 @@ test("closing while the store fails gives up, and the next start writes what was
   expect(await stored()).toEqual([1])
 })
 
-test("a historian whose partitions another has taken stops with OWNER_REPLACED", async () => {
-  const replaced = await startHistorian({ flushSamples: 2 })
+test("when another process takes a partition over, the others go on, and so does it once it comes back", async () => {
+  const [lost, kept] = oddAndOther(["tank-1", "tank-2", "tank-3"], log.partitions)
+  await startHistorian({ flushSamples: 2 })
   const positions = new Positions(database, "historian", topics.telemetry.name)
-  for (let partition = 0; partition < log.partitions; partition++) await positions.claim(partition)
-  await append(levelAt(0, 1))
-  await expect(replaced.done).rejects.toMatchObject({ code: "OWNER_REPLACED" })
+  await positions.claim(partitionOf(lost, log.partitions))
+  const record = (asset: string, at: number) => reading(asset, startMs + at, { level: at })
+  const levels = async (asset: string) =>
+    (await samples(store, { asset, signal: "level" })).map(({ value }) => value)
+  await append(record(lost, 1))
+  await until(() => logged.some(({ msg }) => msg.includes("has taken over this partition")))
+  await append(record(lost, 2), record(kept, 1))
+  await until(async () => (await levels(kept)).length === 1)
+  expect(await levels(lost)).toEqual([1])
+  expect(await isCommitted()).toBe(false)
+
+  await giveAndTake(log, topics.telemetry, "historian")
+  await until(isCommitted)
+  expect(await levels(lost)).toEqual([1, 2])
+  expect(await levels(kept)).toEqual([1])
 })
 
 test("what is older than the retention, counted from the newest sample, is forgotten hourly", async () => {

@@ -6,7 +6,6 @@ import { Registry } from "prom-client"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { Catalogue } from "../../core/catalogue.ts"
 import type { Database } from "../../core/db/database.ts"
-import { openSqliteDatabase } from "../../core/db/sqlite.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import type { PlantClock } from "../../core/service.ts"
 import { topics } from "../../core/topics.ts"
@@ -15,6 +14,7 @@ import { createIngest, type Ingest } from "../../ingest/index.ts"
 import { Intake } from "../../ingest/intake.ts"
 import { DeviceRegistry } from "../../ingest/registry.ts"
 import { SilentPartitions } from "../../ingest/silent-partitions.ts"
+import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
 
 const recordedMs = Date.UTC(2015, 5, 1)
@@ -33,7 +33,7 @@ beforeEach(async () => {
     clock: new ManualClock(),
     lingerMs: 0,
   })
-  database = await openSqliteDatabase(join(directory, "plant.db"))
+  database = await openDatabase(join(directory, "plant.db"))
   catalogue = new Catalogue(log)
   await catalogue.start()
 })

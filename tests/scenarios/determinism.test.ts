@@ -158,7 +158,7 @@ async function run(
     )
   }
   // Checkpoints come with time; what is committed was passed on before.
-  while (log.lags().some((lag) => lag.uncommitted > 0)) {
+  while ((await log.lags()).some((lag) => lag.uncommitted > 0)) {
     await clock.advance(1000)
     await new Promise((resolve) => setImmediate(resolve))
   }

@@ -176,7 +176,7 @@ async function replayed(recorded: Log, directory: string): Promise<string[]> {
   })
   await rules.prepare()
   await rules.start()
-  while (log.lags().some((lag) => lag.uncommitted > 0)) {
+  while ((await log.lags()).some((lag) => lag.uncommitted > 0)) {
     await clock.advance(1000)
     await new Promise((resolve) => setImmediate(resolve))
   }

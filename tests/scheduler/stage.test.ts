@@ -2,20 +2,23 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Transaction } from "kysely"
-import { pino } from "pino"
+import { type Logger, pino } from "pino"
 import { Registry } from "prom-client"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { Catalogue } from "../../core/catalogue.ts"
 import { systemClock } from "../../core/clock.ts"
 import type { Database } from "../../core/db/database.ts"
-import { openSqliteDatabase } from "../../core/db/sqlite.ts"
+import { Positions } from "../../core/db/positions.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import type { Log } from "../../core/log/log.ts"
+import { partitionOf } from "../../core/log/partition.ts"
 import type { PlantClock, Service } from "../../core/service.ts"
 import { topics } from "../../core/topics.ts"
 import type { Detection, DetectionRecord, Maintained, OrderRequest } from "../../core/vocabulary.ts"
 import { createScheduler } from "../../scheduler/index.ts"
+import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
+import { giveAndTake, oddAndOther } from "../takeover.ts"
 import { announced, detectionOf, inWords, requestsOf, revisionsOf, schedulerOf } from "./setup.ts"
 
 const partitions = 4
@@ -46,7 +49,7 @@ let metrics: Registry
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "millwright-scheduler-"))
   log = await EmbeddedLog.open(join(directory, "log.sqlite"), { partitions, clock: systemClock, lingerMs: 1 })
-  database = await openSqliteDatabase(join(directory, "tables.sqlite"))
+  database = await openDatabase(join(directory, "tables.sqlite"))
   await log.append(topics.catalogue, [{ key: "test", value: revision }])
   catalogue = new Catalogue(log)
   await catalogue.start()
@@ -60,9 +63,13 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-async function started(plantClock: PlantClock, tables = database, through: Log = log): Promise<Service> {
+async function started(
+  plantClock: PlantClock,
+  tables = database,
+  through: Log = log,
+  logger: Logger = pino({ level: "silent" }),
+): Promise<Service> {
   metrics = new Registry()
-  const logger = pino({ level: "silent" })
   const scheduler = createScheduler({
     log: through,
     database: tables,
@@ -79,6 +86,10 @@ async function started(plantClock: PlantClock, tables = database, through: Log =
 
 /** Lets files and threads answer before the clock moves on. */
 const othersTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await othersTurn()
+}
 
 /** Resolves once there are so many different requests in the log; `meanwhile` moves the clock of those who sleep. */
 async function requestsInLog(count: number, meanwhile = async () => {}): Promise<void> {
@@ -264,29 +275,30 @@ test("what could not be asked for is not saved as asked for, not even on closing
   expect(await allRequests()).toHaveLength(3)
 })
 
-test("who has been replaced as the owner of a partition saves nothing any more", async () => {
-  const replaced = await started("event")
-  const failed = expect(replaced.done).rejects.toMatchObject({ code: "OWNER_REPLACED" })
-  // The same tables through another log: as a process that took over while this one was cut off.
-  const elsewhere = await EmbeddedLog.open(join(directory, "elsewhere.sqlite"), {
-    partitions,
-    clock: systemClock,
-    lingerMs: 1,
-  })
-  const successor = createScheduler({
-    log: elsewhere,
+test("when another process takes a partition over, the others go on, and so does it once it comes back", async () => {
+  const assets = ["P-101", "P-102", "P-103"]
+  const lost = partitionOf(oddAndOther(assets, partitions)[0], partitions)
+  const gone = assets.filter((asset) => partitionOf(asset, partitions) === lost)
+  const warnings: string[] = []
+  const scheduler = await started(
+    "event",
     database,
-    catalogue,
-    clock,
-    plantClock: "event",
-    logger: pino({ level: "silent" }),
-    metrics: new Registry(),
-  })
-  await successor.prepare()
-  await successor.start()
+    log,
+    pino({ level: "warn" }, { write: (line) => warnings.push(line) }),
+  )
+  await new Positions(database, "scheduler", topics.detections.name).claim(lost)
+  // Where a plan begins is saved at once, and that is refused.
+  await tickAll(startMs)
+  await until(() => warnings.some((line) => line.includes("has taken over this partition")))
   await detected(...findings)
-  await failed
-  await replaced.close()
-  await successor.close()
-  await elsewhere.close()
+  await tickAll(startMs + 24 * hour)
+  await detected(...endings)
+  await requestsInLog(9 - 3 * gone.length)
+  expect((await allRequests()).filter(({ asset }) => gone.includes(asset))).toEqual([])
+
+  await giveAndTake(log, topics.detections, "scheduler")
+  await requestsInLog(9)
+  await scheduler.close()
+  await scheduler.done
+  expect([...new Set(asText(await allRequests()))]).toEqual(asText(expected()))
 })

@@ -3,14 +3,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import type { Database } from "../../core/db/database.ts"
-import { openSqliteDatabase } from "../../core/db/sqlite.ts"
 import type { AmendOrder, Finding, OpenOrder, OrderRequest, SettleOrder } from "../../core/vocabulary.ts"
 import type { Outcome } from "../../workorders/book.ts"
-import { takeRequests } from "../../workorders/intake.ts"
-import { migrations, type WorkOrderTables } from "../../workorders/tables.ts"
+import { intakeQueue, takeRequests } from "../../workorders/intake.ts"
+import { type WorkOrderTables, workOrderMigrations } from "../../workorders/tables.ts"
+import { openDatabase } from "../database.ts"
 
 const startMs = Date.UTC(2026, 0, 1)
 const hour = 3_600_000
+/** Of the log. */
+const partitions = 4
 
 /** Hours after the year 2026 began. */
 export function at(hours: number): number {
@@ -118,14 +120,17 @@ export async function scratch(): Promise<string> {
 
 /** A store with the room's tables, closed when the test ends. */
 export async function openStore(path: string): Promise<Database> {
-  const database = await openSqliteDatabase(path)
+  const database = await openDatabase(path)
   onTestFinished(() => database.close())
-  await database.migrate("workorders", migrations)
+  await database.migrate("workorders", workOrderMigrations(partitions))
   return database
 }
 
 export function take(database: Database, ...requests: readonly OrderRequest[]): Promise<readonly Outcome[]> {
-  return database.transaction<WorkOrderTables, readonly Outcome[]>((trx) => takeRequests(trx, requests))
+  return database.transaction<WorkOrderTables, readonly Outcome[]>(
+    (trx) => takeRequests(trx, requests, partitions),
+    intakeQueue,
+  )
 }
 
 /** Everything in the store, row by row, with JSON text as what it says: the order of its keys is no content. */
@@ -153,7 +158,7 @@ export async function contents(database: Database): Promise<Record<keyof WorkOrd
       .orderBy("order_id")
       .orderBy("sequence")
       .execute(),
-    order_outbox: outbox.map(({ id, event }) => ({ id, event: JSON.parse(event) })),
+    order_outbox: outbox.map((row) => ({ ...row, event: JSON.parse(row.event) })),
     order_sequence: await db.selectFrom("order_sequence").selectAll().orderBy("name").execute(),
   }
 }

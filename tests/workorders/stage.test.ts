@@ -5,20 +5,24 @@ import { expect, onTestFinished, test } from "vitest"
 import { Catalogue } from "../../core/catalogue.ts"
 import type { Database } from "../../core/db/database.ts"
 import { Positions } from "../../core/db/positions.ts"
-import { openSqliteDatabase } from "../../core/db/sqlite.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import type { Log } from "../../core/log/log.ts"
+import { partitionOf } from "../../core/log/partition.ts"
 import { topics } from "../../core/topics.ts"
 import type { OrderEvent, OrderRequest } from "../../core/vocabulary.ts"
 import { createWorkOrders } from "../../workorders/index.ts"
+import { workOrderMigrations } from "../../workorders/tables.ts"
+import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { amend, contents, open, orderId, scratch, settle } from "./requests.ts"
+import { giveAndTake, oddAndOther } from "../takeover.ts"
+import { amend, contents, open, openStore, orderId, scratch, settle, take } from "./requests.ts"
 
 const silent = pino({ level: "silent" })
 
 type Plant = {
   readonly log: Log
   readonly database: Database
+  readonly clock: ManualClock
   readonly metrics: Registry
   stage(parts?: { log?: Log; logger?: Logger }): ReturnType<typeof createWorkOrders>
   request(...requests: readonly OrderRequest[]): Promise<void>
@@ -30,7 +34,7 @@ type Plant = {
 async function plant(directory: string): Promise<Plant & { close(): Promise<void> }> {
   const clock = new ManualClock()
   const log = await EmbeddedLog.open(join(directory, "log.sqlite"), { partitions: 4, clock, lingerMs: 0 })
-  const database = await openSqliteDatabase(join(directory, "plant.sqlite"))
+  const database = await openDatabase(join(directory, "plant.sqlite"))
   const metrics = new Registry()
   const close = async () => {
     await log.close()
@@ -40,6 +44,7 @@ async function plant(directory: string): Promise<Plant & { close(): Promise<void
   return {
     log,
     database,
+    clock,
     metrics,
     stage: ({ log: other = log, logger = silent } = {}) =>
       createWorkOrders({
@@ -98,7 +103,7 @@ test("requests in the log become orders, and each change an event under the asse
     ["WO-000001", "completed"],
   ])
   expect(published.at(-1)?.order).toEqual((await workOrders.get("WO-000001")).order)
-  expect(log.lags()).toEqual([
+  expect(await log.lags()).toEqual([
     { topic: "work-order-requests", group: "workorders", behind: 0, uncommitted: 0 },
   ])
   await workOrders.close()
@@ -195,21 +200,83 @@ test("an event that was published but not yet crossed out comes again, and each 
   expect((await contents(database)).order_outbox).toEqual([])
 })
 
-test("a stage whose partitions somebody else took over writes nothing more and says so", async () => {
-  const { stage, request, events, database } = await plant(await scratch())
-  const older = stage()
-  await older.prepare()
-  await older.start()
-  await request(open(1))
-  await events(1)
-  const before = await contents(database)
-  const newer = new Positions(database, "workorders", topics.workOrderRequests.name)
-  for (let partition = 0; partition < 4; partition++) await newer.claim(partition)
-  await request(open(2, { mergeKey: "other" }))
-  await expect(older.done).rejects.toMatchObject({ code: "OWNER_REPLACED" })
-  await expect(older.close()).rejects.toMatchObject({ code: "OWNER_REPLACED" })
-  expect(await contents(database)).toEqual(before)
+test("when another process takes a partition over, the others go on, and so does it once it comes back", async () => {
+  const warnings: string[] = []
+  const logger = pino({ level: "warn" }, { write: (line) => warnings.push(line) })
+  const { stage, request, events, log, database } = await plant(await scratch())
+  const [lost, kept] = oddAndOther(["P-101", "P-102", "P-103"], log.partitions)
+  const workOrders = stage({ logger })
+  await workOrders.prepare()
+  await workOrders.start()
+  const positions = new Positions(database, "workorders", topics.workOrderRequests.name)
+  await positions.claim(partitionOf(lost, log.partitions))
+  await request(
+    open(1, { mergeKey: "1", asset: lost }),
+    open(2, { mergeKey: "2", asset: kept }),
+    open(3, { mergeKey: "3", asset: lost }),
+  )
+  await request(open(4, { mergeKey: "4", asset: lost }), open(5, { mergeKey: "5", asset: kept }))
+  expect((await events(2)).map(({ order }) => order.asset)).toEqual([kept, kept])
+  expect(warnings.filter((line) => line.includes("has taken over this partition"))).toHaveLength(1)
+  expect((await workOrders.list({ asset: lost })).orders).toEqual([])
+
+  await giveAndTake(log, topics.workOrderRequests, "workorders")
+  await events(5)
+  const { orders } = await workOrders.list({ asset: lost })
+  expect(orders.map(({ id }) => id)).toEqual([orderId(4), orderId(3), orderId(1)])
+  await workOrders.close()
+  expect((await contents(database)).order_outbox).toEqual([])
 })
+
+test("events that somebody else left are published within a second, those of a partition by its owner alone", async () => {
+  const { stage, request, events, log, database, clock } = await plant(await scratch())
+  const [other, own] = oddAndOther(["P-101", "P-102", "P-103"], log.partitions)
+  const workOrders = stage()
+  await workOrders.prepare()
+  await workOrders.start()
+  const elsewhere = await log.subscribe(topics.workOrderRequests, "workorders", {
+    load: async () => 0,
+    process: async () => {},
+    revoked: async () => {},
+  })
+  await take(database, open(1, { asset: other, mergeKey: "1" }), open(2, { asset: own, mergeKey: "2" }))
+  await clock.advance(1000)
+  expect((await events(1)).map(({ order }) => order.asset)).toEqual([own])
+  await request(open(3, { asset: own, mergeKey: "3" }))
+  expect(steps(await events(2))).toEqual(["WO-000002 1 created", "WO-000003 1 created"])
+  await elsewhere.close()
+  expect(steps(await events(3)).at(-1)).toBe("WO-000001 1 created")
+  await workOrders.close()
+})
+
+test("events from before the outbox knew partitions are published", async () => {
+  const { stage, events, log, database } = await plant(await scratch())
+  const all = workOrderMigrations(log.partitions)
+  const { "002-outbox-partition": _, ...before } = all
+  await database.migrate("workorders", before)
+  const event = await eventOf(open(1, { asset: "P-103" }))
+  await database
+    .tables<{ order_outbox: { id: number; event: string } }>()
+    .insertInto("order_outbox")
+    .values({ id: 1, event: JSON.stringify(event) })
+    .execute()
+  const workOrders = stage()
+  await workOrders.prepare()
+  const { order_outbox } = await contents(database)
+  expect(order_outbox).toMatchObject([{ id: 1, partition: partitionOf("P-103", log.partitions) }])
+  await workOrders.start()
+  expect(await events(1)).toEqual([event])
+  await workOrders.close()
+})
+
+/** What an order's first event looks like. */
+async function eventOf(request: OrderRequest): Promise<OrderEvent> {
+  const database = await openStore(":memory:")
+  await take(database, request)
+  const [row] = (await contents(database)).order_outbox as { event: OrderEvent }[]
+  if (row === undefined) throw new Error("the request left no event")
+  return row.event
+}
 
 test("a request about an order that was never asked for is told and counted, and the next ones go on", async () => {
   const warnings: string[] = []

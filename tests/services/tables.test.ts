@@ -1,0 +1,37 @@
+/** The tests of what stages keep in tables, with PostgreSQL under them: `openDatabase` of tests/database.ts. */
+import { afterAll, describe } from "vitest"
+import { removeDatabases } from "../database.ts"
+
+afterAll(removeDatabases)
+
+// Each within a describe of its own, so that its hooks are for its tests alone.
+describe("work orders: intake", async () => {
+  await import("../workorders/intake.test.ts")
+})
+describe("work orders: queries", async () => {
+  await import("../workorders/queries.test.ts")
+})
+describe("work orders: stage", async () => {
+  await import("../workorders/stage.test.ts")
+})
+describe("scheduler: stage", async () => {
+  await import("../scheduler/stage.test.ts")
+})
+describe("rules: stage", async () => {
+  await import("../rules/stage.test.ts")
+})
+describe("historian", async () => {
+  await import("../historian/historian.test.ts")
+})
+describe("ingest: intake", async () => {
+  await import("../ingest/intake.test.ts")
+})
+describe("ingest: registry", async () => {
+  await import("../ingest/registry.test.ts")
+})
+describe("ingest: announcer", async () => {
+  await import("../ingest/announcer.test.ts")
+})
+describe("plant register and audit", async () => {
+  await import("../core/plant-register.test.ts")
+})
