@@ -9,6 +9,9 @@ import {
   type RetryOptions,
 } from "kafkajs"
 import type { Logger } from "pino"
+import { mendKafkajs } from "./kafkajs.ts"
+
+mendKafkajs()
 
 /** How Kafka is reached. */
 export type KafkaAccess = {

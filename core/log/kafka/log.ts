@@ -98,7 +98,7 @@ export class KafkaLog implements Log {
 
   /** Opens no connection: see `openKafkaLog`. */
   constructor(options: KafkaLogOptions) {
-    const { brokers, partitions, prefix, clock, logger, waits = true, lingerMs = 5 } = options
+    const { brokers, partitions, prefix, clock, logger, waits = true, lingerMs = 20 } = options
     const clientId = options.clientId ?? hostname()
     this.options = options
     this.partitions = partitions

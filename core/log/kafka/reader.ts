@@ -11,7 +11,7 @@ import { settled } from "./settle.ts"
 import { isOf } from "./trouble.ts"
 
 /** How long Kafka keeps an answer back while there is nothing, ms. */
-const patienceMs = 250
+const patienceMs = 1000
 /** Of one answer: bounds what is parsed in one turn of the event loop. */
 const answerBytes = 2_097_152
 const partitionBytes = 1_048_576

@@ -11,12 +11,12 @@ const sessionTimeout = 10_000
 const rebalanceTimeout = 60_000
 const heartbeatInterval = 1000
 /** How long Kafka keeps an answer back while there is nothing, ms: also how long a change of partitions waits. */
-const patienceMs = 250
+const patienceMs = 1000
 /** Of one answer, and so of what a consumer is handed at a time. */
 const answerBytes = 2_097_152
 const partitionBytes = 524_288
 /** The least time between two answers of a patient topic: many small ones would cost more than what they bring. */
-const patientMs = 20
+const patientMs = 50
 const commitMs = 1000
 /** How long leaving the group may take: without a goodbye the others wait for the session to end. */
 const leaveMs = 5000
