@@ -149,10 +149,13 @@ async function assemble(
   }
 
   /** Makes a revision of a plant file, and lets telemetry on once the stages know it. Errors are those of the register. */
-  function apply(request: Omit<ApplyRequest, "nowMs" | "effectiveMs">): Promise<PlantRevision | undefined> {
+  function apply(
+    request: Omit<ApplyRequest, "nowMs" | "effectiveMs" | "known">,
+  ): Promise<PlantRevision | undefined> {
     return ingest.hold(async () => {
       const times = { nowMs: clock.now(), effectiveMs: await effectiveMs() }
-      const revision = await plant.apply({ ...request, ...times })
+      const known = catalogue.newest()?.number
+      const revision = await plant.apply({ ...request, ...times, known })
       if (revision !== undefined) await catalogue.knows(revision.revision)
       return revision
     })

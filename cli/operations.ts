@@ -60,7 +60,7 @@ export const operations = {
   }),
   "devices.list": operation(z.object({}), async (app) => app.ingest.devices()),
   "plant.compare": operation(z.object({ source: z.string() }), (app, { source }) =>
-    app.plant.compare(source),
+    app.plant.compare(source, app.catalogue.newest()?.number),
   ),
   "plant.apply": operation(
     z.object({ source: z.string(), reason: z.string(), base: z.number().int().min(0).optional() }),

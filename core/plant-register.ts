@@ -36,6 +36,8 @@ export type ApplyRequest = {
   readonly reason: string
   /** The revision that it was compared with (0: none): another one since is refused. */
   readonly base?: number | undefined
+  /** The newest revision that the log tells of: newer than the database's where that was restored from an older copy. */
+  readonly known?: number | undefined
   readonly nowMs: number
   /** From when on, in the plant's time, the new revision counts; never before the revision that it follows. */
   readonly effectiveMs: number
@@ -85,11 +87,18 @@ export class PlantRegister {
     return newestIn(this.database.tables<PlantTables>())
   }
 
-  /** Checks a plant file and tells what applying it would change. Throws `PLANT_INVALID`. */
-  async compare(source: string): Promise<Comparison> {
+  /**
+   * Checks a plant file and tells what applying it would change; `known` is the newest revision that the log tells of.
+   * Throws `PLANT_INVALID`.
+   */
+  async compare(source: string, known = 0): Promise<Comparison> {
     const plant = this.check(source)
-    const warnings = this.checks.warnings.flatMap((check) => check(plant))
+    const warnings = this.checks.warnings.flatMap((check) => [...check(plant)])
     const before = await this.newest()
+    if (known > (before?.revision ?? 0))
+      warnings.push(
+        `revision ${known} is in force, and the database knows ${before?.revision ?? "none"}: it was restored from an older copy. What is compared is not what is in force; this file becomes revision ${known + 1}`,
+      )
     return {
       base: before?.revision ?? 0,
       changes: differences(before && parsePlant(before.source), plant),
@@ -103,6 +112,7 @@ export class PlantRegister {
     actor,
     reason,
     base,
+    known = 0,
     nowMs,
     effectiveMs,
   }: ApplyRequest): Promise<PlantRevision | undefined> {
@@ -118,11 +128,12 @@ export class PlantRegister {
         )
       const changes = differences(previous, plant)
       if (changes.length === 0) return undefined
+      const number = Math.max(before?.revision ?? 0, known) + 1
       const next: PlantRevision = {
-        revision: (before?.revision ?? 0) + 1,
+        revision: number,
         plant: plant.plant,
         source,
-        changedIn: changedIn(before, changes, plant),
+        changedIn: changedIn(before, changes, plant, number),
         effectiveMs: Math.max(effectiveMs, before?.effectiveMs ?? effectiveMs),
         author: actor,
         reason,
@@ -154,8 +165,15 @@ export class PlantRegister {
     throw new MillwrightError("PLANT_INVALID", `the plant file has problems:\n  ${lines.join("\n  ")}`)
   }
 
-  /** In the order of revisions, and the newest last: it is what the compacted topic keeps. */
+  /**
+   * In the order of revisions, and the newest last: it is what the compacted topic keeps. A log that was begun anew is
+   * told all of them.
+   */
   private async announce(): Promise<void> {
+    const ends = await this.log.ends(topics.catalogue)
+    if (ends.every((end) => end === 0)) {
+      await this.database.tables<PlantTables>().updateTable("plant_revision").set({ announced: 0 }).execute()
+    }
     let told = 0
     for (let due = await this.due(told); due.length > 0; due = await this.due(told)) {
       for (const revision of due) {
@@ -247,8 +265,8 @@ function changedIn(
   before: PlantRevision | undefined,
   changes: readonly Difference[],
   plant: Plant,
+  revision: number,
 ): Record<string, number> {
-  const revision = (before?.revision ?? 0) + 1
   const changed = new Set(changes.map(({ what, id }) => `${what}:${id}`))
   const keys = [...plant.rules.map(({ id }) => `rule:${id}`), ...plant.plans.map(({ id }) => `plan:${id}`)]
   return Object.fromEntries(

@@ -34,6 +34,8 @@ export class Reach {
   private readonly explain: (error: unknown) => Trouble
   private hasAnswered = false
   private trouble: (Trouble & { readonly sinceMs: number }) | undefined
+  /** Counts answers: what was asked before the newest of them and failed later is news of the past. */
+  private answers = 0
 
   constructor({ name, where, clock, logger, waits = true, explain }: ReachOptions) {
     this.name = name
@@ -61,16 +63,24 @@ export class Reach {
       this.trouble = undefined
     }
     this.hasAnswered = true
+    this.answers += 1
   }
 
   /** Notes a failed call; gives the error to throw where nobody wants to wait. */
   failed(cause: unknown): MillwrightError {
     const { why, todo } = this.explain(cause)
-    const message = `${this.name} at ${this.where} can't be used: ${why}. ${todo}`
+    const failure = this.failure(cause)
     if (this.trouble?.why !== why) {
-      if (this.waits) this.logger.error({ server: this.name, where: this.where }, `${message}. Trying again`)
+      const { name: server, where } = this
+      if (this.waits) this.logger.error({ server, where }, `${failure.message}. Trying again`)
       this.trouble = { why, todo, sinceMs: this.trouble?.sinceMs ?? this.clock.now() }
     }
+    return failure
+  }
+
+  private failure(cause: unknown): MillwrightError {
+    const { why, todo } = this.explain(cause)
+    const message = `${this.name} at ${this.where} can't be used: ${why}. ${todo}`
     return new MillwrightError("SERVER_UNREACHABLE", message, { cause })
   }
 
@@ -84,13 +94,14 @@ export class Reach {
     isTrouble: (error: unknown) => boolean = () => true,
   ): Promise<T> {
     for (let pauseMs = firstRetryMs; ; pauseMs = Math.min(2 * pauseMs, longestRetryMs)) {
+      const answers = this.answers
       try {
         const result = await work()
         this.succeeded()
         return result
       } catch (error) {
         if (!isTrouble(error)) throw error
-        const failure = this.failed(error)
+        const failure = answers === this.answers ? this.failed(error) : this.failure(error)
         if (!this.waits || signal.aborted) throw failure
         await this.clock.sleep(pauseMs, signal)
         if (signal.aborted) throw failure

@@ -10,7 +10,6 @@ import { quietLogger } from "../cli/logger.ts"
 import { untilAborted } from "../cli/serve.ts"
 import { systemClock } from "../core/clock.ts"
 import { loadSettings, type Settings } from "../core/config.ts"
-import { parsePlant } from "../core/plant.ts"
 import { createFleet } from "../simulators/index.ts"
 import { root } from "./compose.ts"
 import { type Addresses, type Deployed, millwrightServices } from "./deployment.ts"
@@ -90,23 +89,25 @@ async function areWell(processes: number, signal: AbortSignal): Promise<void> {
 
 async function show(settings: Settings, directory: string, signal: AbortSignal): Promise<void> {
   const app = await openApp({ settings, clock: systemClock, logger: quietLogger(), stages: [], signal })
-  const plant = app.catalogue.newest()?.plant ?? parsePlant("")
-  const fleet = createFleet({
-    url: settings.mqtt.url ?? "",
-    assets: plant.assets,
-    ...demoFleet,
-    fromMs: systemClock.now() - demoPastMs,
-    stateFile: join(directory, "simulation.json"),
-    clock: systemClock,
-    logger: quietLogger(),
-  })
-  const live = await showLive(app, systemClock, signal, () => fleet.progress().simulatedMs)
-  await fleet.start()
   try {
-    await Promise.race([untilAborted(signal), fleet.done])
+    const fleet = createFleet({
+      url: settings.mqtt.url ?? "",
+      assets: app.catalogue.newest()?.plant.assets ?? [],
+      ...demoFleet,
+      fromMs: systemClock.now() - demoPastMs,
+      stateFile: join(directory, "simulation.json"),
+      clock: systemClock,
+      logger: quietLogger(),
+    })
+    await fleet.start()
+    const live = await showLive(app, systemClock, signal, () => fleet.progress().simulatedMs)
+    try {
+      await Promise.race([untilAborted(signal), fleet.done])
+    } finally {
+      await fleet.close()
+      await live.close()
+    }
   } finally {
-    await fleet.close()
-    await live.close()
     await app.close()
   }
 }

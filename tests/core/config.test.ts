@@ -22,15 +22,29 @@ test("files are the default; stores are shared once log, telemetry and tables ar
 
 test.each([
   ["MILLWRIGHT_KAFKA_BROKERS", "k1", "kafka.brokers: expected host:port"],
-  ["MILLWRIGHT_KAFKA_TLS", "yes", "kafka.tls"],
+  ["MILLWRIGHT_KAFKA_TLS", "yes", "kafka.tls: expected true or false"],
   ["MILLWRIGHT_KAFKA_USER", "plant", "kafka.user and kafka.passwordFile: expected both"],
   ["MILLWRIGHT_MQTT_MAX_PAYLOAD_BYTES", "8000000", "mqtt.maxPayloadBytes: on Kafka expected at most"],
-  ["MILLWRIGHT_INFLUX_URL", "influx:8086", "influx.url"],
+  ["MILLWRIGHT_INFLUX_URL", "influx:8086", "influx.url: expected http://host:8086"],
   ["MILLWRIGHT_INFLUX_TOKEN_FILE", undefined, "influx.tokenFile: expected a file"],
-  ["MILLWRIGHT_POSTGRES_URL", "mysql://db/x", "postgres.url"],
-  ["MILLWRIGHT_MQTT_URL", "http://broker", "mqtt.url"],
+  ["MILLWRIGHT_POSTGRES_URL", "mysql://db/x", "postgres.url: expected postgres://user@host:5432/database"],
+  ["MILLWRIGHT_MQTT_URL", "http://broker", "mqtt.url: expected mqtt://user@host:1883 or mqtts://"],
 ])("%s = %s is refused, naming the setting", (name, value, message) => {
   expect(() => loadSettings({ env: { ...servers, [name]: value } })).toThrow(message)
+})
+
+test.each([
+  ["MILLWRIGHT_MQTT_PROT", "is MILLWRIGHT_MQTT_PORT meant?"],
+  ["MILLWRIGHT_KAFKA_BROKER", "is MILLWRIGHT_KAFKA_BROKERS meant?"],
+  ["MILLWRIGHT_MQTT_PASSWORD", "is MILLWRIGHT_MQTT_PASSWORD_FILE meant?"],
+  ["MILLWRIGHT_LOGLEVEL", "is MILLWRIGHT_LOG_LEVEL meant?"],
+  ["MILLWRIGHT_COLOUR_OF_THE_SKY", "docs/operations.md lists all"],
+  ["MILLWRIGHT_FOO", "docs/operations.md lists all"],
+  ["MILLWRIGHT_MQTT", "docs/operations.md lists all"],
+])("%s is no setting, and what to do is said", (name, todo) => {
+  expect(() => loadSettings({ env: { [name]: "x" } })).toThrow(
+    new RegExp(`problems: ${name}: there is no such setting; ${todo.replace("?", "\\?")}$`),
+  )
 })
 
 test("a password for the plant's broker needs a user", () => {
@@ -54,10 +68,12 @@ describe("a secret", () => {
     expect(readSecret("influx.tokenFile", undefined)).toBeUndefined()
   })
 
-  test("names the setting where its file is missing or empty", () => {
-    expect(() => readSecret("influx.tokenFile", "/nowhere/token")).toThrow(
-      /^influx.tokenFile: .*\/nowhere\/token/,
-    )
+  test("names the setting where its file is missing, a directory, or empty", () => {
+    for (const path of ["/nowhere/token", tmpdir()]) {
+      expect(() => readSecret("influx.tokenFile", path)).toThrow(
+        new RegExp(`^influx.tokenFile: the file ${path} can't be read \\(.+\\): name a file with the secret`),
+      )
+    }
     expect(() => readSecret("influx.tokenFile", file("\n"))).toThrow(/influx.tokenFile: .* is empty/)
   })
 })

@@ -139,3 +139,32 @@ test("entries of the audit that are made at the same time are all there, each wi
   const listed = await new Audit(database as Database).list(100)
   expect(new Set(listed.map(({ subject }) => subject)).size).toBe(20)
 })
+
+test("a log that was begun anew is told every revision once more", async () => {
+  const register = await startRegister()
+  await apply(register, "north")
+  await apply(register, "south")
+  await log.close()
+  log = await EmbeddedLog.open(join(directory, "new-log.db"), {
+    partitions: 4,
+    clock: new ManualClock(),
+    lingerMs: 0,
+  })
+  expect(await announced()).toEqual([])
+  await startRegister()
+  expect(await announced()).toEqual([1, 2])
+  await startRegister()
+  expect(await announced()).toEqual([1, 2])
+})
+
+test("after the tables were restored from an older copy, the next revision follows the one in force, with a warning", async () => {
+  const register = await startRegister()
+  await apply(register, "north")
+  const { warnings } = await register.compare(source("south"), 5)
+  expect(warnings).toEqual([
+    expect.stringMatching(/revision 5 is in force, and the database knows 1: .* becomes revision 6/),
+  ])
+  const request = { source: source("south"), actor: "erika", reason: "again", nowMs: 1, effectiveMs: 0 }
+  expect(await register.apply({ ...request, known: 5 })).toMatchObject({ revision: 6 })
+  expect(await announced()).toEqual([1, 6])
+})

@@ -75,3 +75,19 @@ test("whoever stops ends the wait", async () => {
   await clock.advance(10_000)
   await ended
 })
+
+test("a call that began before the newest answer and fails after it says nothing of now", async () => {
+  const { clock, reach, said } = setup()
+  let fail: (error: Error) => void = () => {}
+  const first = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  const works = [() => first, () => Promise.resolve("late")]
+  const slow = reach.until(() => works.shift()?.() ?? Promise.resolve("late"), never)
+  await reach.until(() => Promise.resolve(), never)
+  fail(refused)
+  await new Promise((resolve) => setImmediate(resolve))
+  await clock.advance(10_000)
+  expect(await slow).toBe("late")
+  expect(said()).toEqual([])
+})

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { Kafka, logLevel } from "kafkajs"
 import { pino } from "pino"
@@ -205,19 +206,19 @@ test("records are CloudEvents in binary mode", async () => {
   await log.append(valueTopic("named", { patient: false, identify: ({ n }) => `number/${n}` }), [
     { key: "b", value: { n: 2 } },
   ])
-  const kafka = new Kafka({ brokers: [shared], logLevel: logLevel.NOTHING })
-  const consumer = kafka.consumer({ groupId: `${prefix}outsider` })
-  const seen: { topic: string; headers: Record<string, string>; value: string; key: string }[] = []
-  await consumer.connect()
-  await consumer.subscribe({ topics: [`${prefix}plain`, `${prefix}named`], fromBeginning: true })
-  await consumer.run({
-    eachMessage: async ({ topic, message: { headers = {}, value, key } }) => {
-      const texts = Object.entries(headers).map(([name, text]) => [name, String(text)])
-      seen.push({ topic, headers: Object.fromEntries(texts), value: String(value), key: String(key) })
-    },
+  const script = fileURLToPath(new URL("outsider.ts", import.meta.url))
+  const topics = [`${prefix}plain`, `${prefix}named`]
+  const child = spawn(process.execPath, ["--import", "tsx", script, shared, `${prefix}outsider`, ...topics], {
+    stdio: ["ignore", "pipe", "inherit"],
   })
-  await until(() => seen.length === 2)
-  await consumer.disconnect()
+  type Seen = { topic: string; headers: Record<string, string>; value: string; key: string }
+  const seen: Seen[] = []
+  for await (const line of createInterface(child.stdout)) {
+    seen.push(JSON.parse(line) as Seen)
+    if (seen.length === 2) break
+  }
+  child.kill()
+  await once(child, "exit")
   const [named, plain] = seen.sort((a, b) => a.topic.localeCompare(b.topic))
   const required = { ce_specversion: "1.0", ce_source: "/millwright/press%20line%204" }
   const event = {
