@@ -7,6 +7,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund
 COPY . .
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+# They have the rights of the clone, which may have been made for its owner alone.
+RUN chmod -R a+rX bin examples package.json
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production
@@ -16,7 +18,7 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/examples ./examples
-# A volume that is mounted here takes its owner from it.
+# For a process on files; a volume that is mounted here takes its owner from it.
 RUN mkdir /data && chown node:node /data
 ENV MILLWRIGHT_DIRECTORY=/data
 USER node

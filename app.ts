@@ -36,6 +36,8 @@ export type App = Awaited<ReturnType<typeof openApp>>
 
 /** A new revision takes effect a little ahead, so that every stage knows it before its time comes. */
 const aheadMs = 2000
+/** Another process may be about to try again to reach Kafka, and pauses up to 10 s between two tries. */
+const sharedAheadMs = 12_000
 
 /**
  * Opens the stores that the settings ask for and assembles the pipeline on them, in the order in which a sample
@@ -66,6 +68,7 @@ export async function openApp(options: AppOptions) {
       ...options,
       waits: chosen !== undefined,
       usesTelemetry: chosen?.includes("historian") ?? false,
+      usesBroker: chosen?.includes("ingest") ?? false,
       meets: (server) => servers.push(server),
     })
     try {
@@ -144,8 +147,8 @@ async function assemble(
     }
     const ends = await log.ends(topics.telemetry)
     if (catalogue.newest() === undefined && ends.every((end) => end === 0)) return 0
-    // Where other processes may be running they need the time to hear of it.
-    return clock.now() + (isRunning || isShared(settings) ? aheadMs : 1)
+    if (isShared(settings)) return clock.now() + sharedAheadMs
+    return clock.now() + (isRunning ? aheadMs : 1)
   }
 
   /** Makes a revision of a plant file, and lets telemetry on once the stages know it. Errors are those of the register. */

@@ -32,6 +32,8 @@ export type StoresOptions = {
   readonly waits: boolean
   /** Nobody asks InfluxDB in a process without the historian: it need not even be reachable from there. */
   readonly usesTelemetry: boolean
+  /** Whether the files of `mqtt.passwordFile` and `mqtt.ca` must be there: ingest runs in this process. Default false. */
+  readonly usesBroker?: boolean
   /** Told of each server before it is waited for. */
   readonly meets: (server: Reach) => void
   /** Ends the wait. */
@@ -42,11 +44,13 @@ type Closing = { close(): Promise<void> }
 
 /**
  * Opens the adapter of each port that the settings ask for: a server's where they name one, else a file of the data
- * directory, which then belongs to this process.
+ * directory, which then belongs to this process. Throws `CONFIG_INVALID` for a secret that can't be read, before any
+ * server is waited for.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  const { settings, clock, logger, waits, signal, meets, usesTelemetry } = options
+  const { settings, clock, logger, waits, signal, meets, usesTelemetry, usesBroker = false } = options
   const { kafka, influx, postgres, partitions } = settings
+  const secrets = readSecrets(settings, usesBroker)
   const opened: Closing[] = []
   let held: HeldDirectory | undefined
   const file = (name: string) => {
@@ -81,7 +85,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
             prefix: kafka.prefix,
             replication: kafka.replication,
             partitions,
-            ...kafkaSecurity(settings),
+            ...secrets.kafka,
           }),
     )
     const telemetry = await kept<TelemetryStore>(
@@ -92,7 +96,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
             url: influx.url,
             org: influx.org,
             bucket: influx.bucket,
-            token: readSecret("influx.tokenFile", influx.tokenFile) ?? "",
+            token: secrets.influx.token,
             probes: usesTelemetry,
           }),
     )
@@ -102,8 +106,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
         : openPostgresDatabase({
             ...common,
             url: postgres.url,
-            password: readSecret("postgres.passwordFile", postgres.passwordFile),
-            ca: readSecret("postgres.ca", postgres.ca),
+            ...secrets.postgres,
             connections: postgres.connections,
           }),
     )
@@ -114,13 +117,37 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   }
 }
 
-function kafkaSecurity({ kafka }: Settings) {
-  const ca = readSecret("kafka.ca", kafka.ca)
-  const password = readSecret("kafka.passwordFile", kafka.passwordFile)
+/** Those of the servers that are used here. The client of the broker reads its own; they are looked at all the same. */
+function readSecrets(settings: Settings, usesBroker: boolean) {
+  const { kafka, influx, postgres, mqtt } = settings
+  const read = (isUsed: boolean, key: string, path: string | undefined) =>
+    isUsed ? readSecret(key, path) : undefined
+  const onKafka = kafka.brokers !== undefined
+  const onPostgres = postgres.url !== undefined
+  const withBroker = usesBroker && mqtt.url !== undefined
+  read(withBroker, "mqtt.passwordFile", mqtt.passwordFile)
+  read(withBroker, "mqtt.ca", mqtt.ca)
   return {
-    ssl: ca === undefined ? kafka.tls : { ca: [ca] },
-    ...(kafka.user === undefined || password === undefined
+    kafka: kafkaSecurity(kafka, {
+      password: read(onKafka, "kafka.passwordFile", kafka.passwordFile),
+      ca: read(onKafka, "kafka.ca", kafka.ca),
+    }),
+    influx: { token: read(influx.url !== undefined, "influx.tokenFile", influx.tokenFile) ?? "" },
+    postgres: {
+      password: read(onPostgres, "postgres.passwordFile", postgres.passwordFile),
+      ca: read(onPostgres, "postgres.ca", postgres.ca),
+    },
+  }
+}
+
+function kafkaSecurity(
+  { tls, user, mechanism }: Settings["kafka"],
+  { password, ca }: { readonly password: string | undefined; readonly ca: string | undefined },
+) {
+  return {
+    ssl: ca === undefined ? tls : { ca: [ca] },
+    ...(user === undefined || password === undefined
       ? {}
-      : { sasl: { mechanism: kafka.mechanism, username: kafka.user, password } }),
+      : { sasl: { mechanism, username: user, password } }),
   }
 }

@@ -1,3 +1,4 @@
+import { MillwrightError } from "./errors.ts"
 import type { Log, Subscription } from "./log/log.ts"
 import { type Asset, matches, type Plant, parsePlant, type Selector } from "./plant.ts"
 import { type PlantRevision, topics } from "./topics.ts"
@@ -50,6 +51,21 @@ export class Catalogue {
     if ((this.newest()?.number ?? 0) >= number) return
     const taken = new Promise<void>((resolve) => this.waiting.push({ number, resolve }))
     await Promise.race([taken, this.subscription?.done ?? taken])
+  }
+
+  /**
+   * Resolves when this revision, which a saved state goes by, is known here, also where following is behind: after an
+   * outage other processes may hear of a revision seconds earlier. Throws `LOG_LOST` where the log does not have it.
+   */
+  async readUpTo(number: number): Promise<void> {
+    if ((this.newest()?.number ?? 0) >= number) return
+    for await (const { value } of this.log.read(topics.catalogue)) this.take(value)
+    const known = this.newest()?.number ?? 0
+    if (known >= number) return
+    throw new MillwrightError(
+      "LOG_LOST",
+      `the database goes by revision ${number} of the plant, the log has ${known === 0 ? "none" : `only ${known}`}: it was restored from an older copy. Restore both of one time`,
+    )
   }
 
   newest(): Revision | undefined {

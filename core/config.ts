@@ -4,12 +4,15 @@ import { parse } from "yaml"
 import { z } from "zod"
 import { duration } from "./duration.ts"
 import { MillwrightError } from "./errors.ts"
+import { nearest } from "./nearest.ts"
 import { problems } from "./plant.ts"
 
 const whole = z.coerce.number().int()
 const port = whole.min(0).max(65_535)
 /** `z.coerce.boolean` would take the text "false" for true. */
-const flag = z.union([z.boolean(), z.stringbool({ truthy: ["true"], falsy: ["false"] })])
+const flag = z.union([z.boolean(), z.stringbool({ truthy: ["true"], falsy: ["false"] })], {
+  error: "expected true or false",
+})
 const hosts = z
   .string()
   .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, "expected host:port, several separated by commas")
@@ -25,7 +28,7 @@ export const settings = z.strictObject({
   mqtt: z
     .strictObject({
       /** The plant's own broker (mqtt://user@host:1883, mqtts://…); without it Millwright is the broker. */
-      url: z.url({ protocol: /^mqtts?$/ }).optional(),
+      url: z.url({ protocol: /^mqtts?$/, error: "expected mqtt://user@host:1883 or mqtts://…" }).optional(),
       passwordFile: z.string().optional(),
       /** PEM file with the authority's certificate, where it is not a public one. */
       ca: z.string().optional(),
@@ -71,7 +74,7 @@ export const settings = z.strictObject({
   /** Without it telemetry is a file of the data directory. */
   influx: z
     .strictObject({
-      url: z.url({ protocol: /^https?$/ }).optional(),
+      url: z.url({ protocol: /^https?$/, error: "expected http://host:8086" }).optional(),
       org: z.string().default("millwright"),
       bucket: z.string().default("millwright"),
       tokenFile: z.string().optional(),
@@ -81,7 +84,9 @@ export const settings = z.strictObject({
   postgres: z
     .strictObject({
       /** postgres://user@host:port/database */
-      url: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+      url: z
+        .url({ protocol: /^postgres(ql)?$/, error: "expected postgres://user@host:5432/database" })
+        .optional(),
       passwordFile: z.string().optional(),
       /** PEM file: speak TLS and check the server's certificate against it. */
       ca: z.string().optional(),
@@ -96,6 +101,7 @@ export const settings = z.strictObject({
 })
 export type Settings = z.infer<typeof settings>
 
+const prefix = "MILLWRIGHT_"
 /** Variables of the same prefix that are read elsewhere. */
 const otherVariables = new Set(["MILLWRIGHT_CONFIG", "MILLWRIGHT_DATA", "MILLWRIGHT_AS"])
 
@@ -114,12 +120,10 @@ export function loadSettings({ env, file, overrides = {} }: ConfigSource): Setti
   const values = path === undefined ? {} : readFile(path)
   const names = environmentNames(settings)
   for (const [variable, value] of Object.entries(env)) {
-    if (!variable.startsWith("MILLWRIGHT_") || otherVariables.has(variable) || value === undefined) continue
+    if (!variable.startsWith(prefix) || otherVariables.has(variable) || value === undefined) continue
     const key = names.get(variable)
     if (key === undefined) {
-      throw invalid([
-        `${variable}: there is no such setting; known are ${[...names.keys()].sort().join(", ")}`,
-      ])
+      throw invalid([`${variable}: there is no such setting; ${todoFor(variable, [...names.keys()])}`])
     }
     set(values, key, value)
   }
@@ -129,6 +133,12 @@ export function loadSettings({ env, file, overrides = {} }: ConfigSource): Setti
   if (!result.success) throw invalid(problems(result.error))
   checkTogether(result.data)
   return result.data
+}
+
+function todoFor(variable: string, known: readonly string[]): string {
+  const names = [...known, ...otherVariables].map((name) => name.slice(prefix.length))
+  const meant = nearest(variable.slice(prefix.length), names)
+  return meant === undefined ? "docs/operations.md lists all" : `is ${prefix}${meant} meant?`
 }
 
 /** Whether everything is kept by servers, so that any number of processes may share the work. */
@@ -196,7 +206,7 @@ function environmentNames(schema: unknown, path: readonly string[] = []): Map<st
   const shape = shapeOf(schema)
   if (shape === undefined) {
     const name = path.map((part) => part.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase())
-    return new Map([[`MILLWRIGHT_${name.join("_")}`, path]])
+    return new Map([[`${prefix}${name.join("_")}`, path]])
   }
   return new Map(
     Object.entries(shape).flatMap(([key, inner]) => [...environmentNames(inner, [...path, key])]),

@@ -48,7 +48,7 @@ export class Reach {
 
   /** "running", "connecting", or what is wrong with it. */
   get state(): string {
-    if (this.trouble !== undefined) return `unreachable at ${this.where}: ${this.trouble.why}`
+    if (this.trouble !== undefined) return `not usable at ${this.where}: ${this.trouble.why}`
     return this.hasAnswered ? "running" : "connecting"
   }
 

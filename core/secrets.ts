@@ -8,7 +8,12 @@ export function readSecret(key: string, path: string | undefined): string | unde
   try {
     text = readFileSync(path, "utf8").trim()
   } catch (cause) {
-    throw new MillwrightError("CONFIG_INVALID", `${key}: ${messageOf(cause)}`, { cause })
+    const todo = "name a file with the secret that this user may read"
+    throw new MillwrightError(
+      "CONFIG_INVALID",
+      `${key}: the file ${path} can't be read (${messageOf(cause)}): ${todo}`,
+      { cause },
+    )
   }
   if (text === "") throw new MillwrightError("CONFIG_INVALID", `${key}: the file ${path} is empty`)
   return text

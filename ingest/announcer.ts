@@ -2,6 +2,7 @@ import type { Logger } from "pino"
 import type { Clock } from "../core/clock.ts"
 import type { Database } from "../core/db/database.ts"
 import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
+import { Replaced } from "../core/db/replaced.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../core/log/log.ts"
 import { type Topic, topics } from "../core/topics.ts"
 import type { DetectionRecord, OrderEvent } from "../core/vocabulary.ts"
@@ -103,6 +104,7 @@ class AnnouncingConsumer<T> implements Consumer<T> {
   private readonly positions: Positions
   private readonly say: (value: T) => boolean | Promise<boolean>
   private readonly claims = new Map<number, Claim>()
+  private readonly replaced: Replaced
   private readonly said = new Map<number, Position>()
   private savedMs = Number.NEGATIVE_INFINITY
 
@@ -114,6 +116,7 @@ class AnnouncingConsumer<T> implements Consumer<T> {
     this.clock = clock
     this.logger = logger
     this.positions = positions
+    this.replaced = new Replaced("announcer", positions.topic, clock)
     this.say = say
   }
 
@@ -121,10 +124,12 @@ class AnnouncingConsumer<T> implements Consumer<T> {
     this.said.delete(partition)
     const claim = await this.positions.claim(partition)
     this.claims.set(partition, claim)
+    this.replaced.remove([partition])
     return claim.position
   }
 
   async process(records: readonly LogRecord<T>[]): Promise<void> {
+    this.replaced.check()
     for (const { partition, position, value } of records) {
       if (!this.claims.has(partition)) continue
       if (!(await this.say(value))) break
@@ -137,6 +142,7 @@ class AnnouncingConsumer<T> implements Consumer<T> {
   async revoked(partitions: readonly number[]): Promise<void> {
     await this.save(partitions)
     for (const partition of partitions) this.claims.delete(partition)
+    this.replaced.remove(partitions)
   }
 
   private async save(partitions: readonly number[]): Promise<void> {
@@ -153,6 +159,7 @@ class AnnouncingConsumer<T> implements Consumer<T> {
       if (owned.has(partition)) continue
       this.logger.warn({ partition }, "another process has taken over this partition of the announcer")
       this.claims.delete(partition)
+      this.replaced.add(partition)
     }
   }
 }

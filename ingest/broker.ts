@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts"
 import { MillwrightError, messageOf } from "../core/errors.ts"
 import type { Intake } from "./intake.ts"
 import { type MqttSide, ownTopics, storedInTime } from "./mqtt-side.ts"
+import { Pending } from "./pending.ts"
 import { passwordFits, readUsers } from "./users.ts"
 
 export type BrokerSettings = {
@@ -25,6 +26,12 @@ const framingBytes = 262_144
 
 /** What may wait in memory for one subscriber; while more does, it misses the messages of other clients. */
 const waitingBytes = 1_048_576
+
+/**
+ * Messages taken and not yet durable, of all connections. One connection has no more than one read of its socket; but
+ * who gives up on PUBACK, and connects and sends again, leaves the old copies behind.
+ */
+const mostPending = { messages: 50_000, bytes: 67_108_864 }
 
 /** Who has not taken all that waits within this time is disconnected. */
 const drainMs = 5000
@@ -45,6 +52,9 @@ export class Broker implements MqttSide {
   private readonly logger: Logger
   private readonly connections: Gauge
   private readonly missed: Counter
+  private readonly refused: Counter
+  private readonly pending = new Pending(mostPending)
+  private isRefusing = false
   /** By connection, what it had sent at its last whole packet, and whether one has come since. */
   private readonly sockets = new Map<Socket, { bytes: number; isWhole: boolean }>()
   private users: ReadonlyMap<string, string> | undefined
@@ -80,6 +90,11 @@ export class Broker implements MqttSide {
     this.missed = new Counter({
       name: "millwright_mqtt_missed_total",
       help: "Messages of other clients that a subscriber did not get because it reads too slowly",
+      registers: [context.metrics],
+    })
+    this.refused = new Counter({
+      name: "millwright_mqtt_refused_total",
+      help: "Messages that were not taken because too many wait for the log: their connections were closed",
       registers: [context.metrics],
     })
   }
@@ -197,7 +212,14 @@ export class Broker implements MqttSide {
   ): void {
     this.heard(client)
     const bytes = typeof payload === "string" ? Buffer.from(payload) : payload
+    if (this.pending.isFull) {
+      this.refuse(done)
+      return
+    }
+    this.pending.add(bytes.length)
     this.intake.take(topic, bytes, this.clock.now(), (error) => {
+      this.pending.remove(bytes.length)
+      if (this.pending.messages === 0) this.isRefusing = false
       if (error === undefined) return done(null)
       // Without PUBACK the publisher keeps the message and sends it again on its next connection.
       this.logger.error(
@@ -206,6 +228,19 @@ export class Broker implements MqttSide {
       )
       done(error)
     })
+  }
+
+  /** Without PUBACK: the publisher sends it again on its next connection. */
+  private refuse(done: (error: Error) => void): void {
+    this.refused.inc()
+    if (!this.isRefusing) {
+      this.isRefusing = true
+      this.logger.error(
+        { messages: this.pending.messages },
+        "too many messages wait for the log: connections that send more are closed until it takes them",
+      )
+    }
+    done(new Error("too many messages wait for the log"))
   }
 
   private listens(client: Client, filter: string): void {

@@ -22,8 +22,12 @@ export type ConnectionOptions = {
   readonly version: 4 | 5
   /** How many messages the broker may have under way to us; MQTT 5 alone can say it. */
   readonly maxPending: number
+  /** Without a word between them for one and a half times as long, each takes the other for gone. */
+  readonly keepAliveSeconds: number
   /** Takes a message, in the order of arrival. `settle` once it is durable, `next` for the one after it. */
   take(message: IPublishPacket, settle: Settle, next: () => void): void
+  /** Told again and again while `next` was not called and the broker's answers can't be heard for it. */
+  heldBackLong(): void
 }
 
 /** A message whose PUBACK waits for it to be durable, and for those before it. */
@@ -31,7 +35,6 @@ type Unacknowledged = { readonly id: number; isDurable: boolean }
 
 /** The broker keeps a session, and what comes for it, for so long after its client was last seen. */
 const sessionSeconds = 7 * 86_400
-const keepAliveSeconds = 30
 const answerMs = 10_000
 /** How long the broker may take to close after DISCONNECT. */
 const farewellMs = 1000
@@ -69,6 +72,8 @@ export class BrokerConnection {
   private cause: Error | undefined
   private lost: Error | undefined
   private isFlushing = false
+  /** Nothing is read: the message in hand waits for room. */
+  private isHeldBack = false
 
   private constructor(options: ConnectionOptions) {
     this.options = options
@@ -87,7 +92,7 @@ export class BrokerConnection {
       protocolVersion: options.version,
       clientId: options.clientId,
       clean: false,
-      keepalive: keepAliveSeconds,
+      keepalive: options.keepAliveSeconds,
       connectTimeout: answerMs,
       // A connection that is lost is replaced, not mended.
       reconnectPeriod: 0,
@@ -99,6 +104,11 @@ export class BrokerConnection {
         : {}),
     })
     this.client.handleMessage = (packet, next) => this.receive(packet, () => next(acknowledgedLater))
+    const lose = this.client.onKeepaliveTimeout.bind(this.client)
+    this.client.onKeepaliveTimeout = () => {
+      if (this.isHeldBack) this.stayWhileHeldBack()
+      else lose()
+    }
     this.client.on("error", (error) => this.fail(error))
     this.client.on("disconnect", ({ reasonCode = 0 }) =>
       this.fail(new ErrorWithReasonCode(ReasonCodes[reasonCode as keyof typeof ReasonCodes], reasonCode)),
@@ -188,7 +198,7 @@ export class BrokerConnection {
     // What was read before the connection was lost comes again on the next one, in its place.
     if (!this.isOpen) return
     if (packet.qos === 0 || packet.messageId === undefined) {
-      this.options.take(packet, (error) => error && this.fail(notStored(error)), next)
+      this.take(packet, (error) => error && this.fail(notStored(error)), next)
       return
     }
     const waiting: Unacknowledged = { id: packet.messageId, isDurable: false }
@@ -199,7 +209,26 @@ export class BrokerConnection {
       waiting.isDurable = true
       this.flushSoon()
     }
-    this.options.take(packet, settle, next)
+    this.take(packet, settle, next)
+  }
+
+  private take(packet: IPublishPacket, settle: Settle, next: () => void): void {
+    this.isHeldBack = true
+    let isLater = false
+    this.options.take(packet, settle, () => {
+      this.isHeldBack = false
+      // The broker's answer to PINGREQ may be behind what is now read.
+      if (isLater) this.client.reschedulePing(true)
+      next()
+    })
+    isLater = true
+  }
+
+  /** The answer to PINGREQ is there and not read. The broker must hear of us all the same. */
+  private stayWhileHeldBack(): void {
+    this.client.sendPing()
+    this.client.reschedulePing(true)
+    this.options.heldBackLong()
   }
 
   /** Messages of one commit are settled in one go: their PUBACKs share a write. */

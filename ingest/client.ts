@@ -11,6 +11,7 @@ import { BrokerTrouble, brokerTrouble, isVersionRefused } from "./client-trouble
 import { topicFilters } from "./decode/routes.ts"
 import { emptyPlant, type Intake, type Settle } from "./intake.ts"
 import { type MqttSide, ownTopics, storedInTime } from "./mqtt-side.ts"
+import { Pending } from "./pending.ts"
 
 export type ClientSettings = {
   readonly url: string
@@ -20,17 +21,27 @@ export type ClientSettings = {
   readonly group: string
   /** The broker keeps a session by this name: its own for each process, the same after a restart. */
   readonly clientId?: string | undefined
+  /** A connection on which nothing was heard for one and a half times as long is lost. Default 30. */
+  readonly keepAliveSeconds?: number | undefined
 }
+
+type Address = Omit<ConnectionOptions, "take" | "heldBackLong">
+
+/** What goes on once fewer messages are pending: the reading of a connection. */
+type HeldBack = { readonly pending: Pending; readonly next: () => void }
 
 /**
  * Messages taken and not yet durable. While there are more, the broker keeps the rest: by MQTT 5 it sends no more, and
  * from one of 3.1.1 they are not read. Divided by the time of a commit it is the most that can come in a second.
  */
-const maxPending = 1000
-const maxPendingBytes = 33_554_432
+const mostPending = { messages: 1000, bytes: 33_554_432 }
+
+/** As above, with what came on earlier connections: it comes again on the next one, which must not wait for it. */
+const mostPendingInAll = { messages: 10_000, bytes: 134_217_728 }
 
 /** A connection that lasted so long was no failed attempt: after it the pauses start small again. */
 const steadyMs = 30_000
+const keepAliveSeconds = 30
 const firstPauseMs = 250
 const longestPauseMs = 10_000
 
@@ -60,10 +71,9 @@ export class BrokerClient implements MqttSide {
   private readonly said = new Set<string>()
   private connection: BrokerConnection | undefined
   private running: Promise<void> = Promise.resolve()
-  private pending = 0
-  private pendingBytes = 0
-  /** What goes on once fewer messages are pending: the reading of connections. */
-  private heldBack: (() => void)[] = []
+  private readonly pending = new Pending(mostPendingInAll)
+  private heldBack: HeldBack[] = []
+  private hasSaidHeldBack = false
   private whenIdle: () => void = () => {}
   /** Who has something to say and no connection. */
   private waiting: (() => void)[] = []
@@ -111,8 +121,8 @@ export class BrokerClient implements MqttSide {
       password: password === "" ? undefined : password,
       clientId: this.clientId,
       version: 5,
-      maxPending,
-      take: (message, settle, next) => this.take(message, settle, next),
+      keepAliveSeconds: this.settings.keepAliveSeconds ?? keepAliveSeconds,
+      maxPending: mostPending.messages,
     })
     this.running.catch(() => {})
   }
@@ -147,10 +157,10 @@ export class BrokerClient implements MqttSide {
     // What comes from now on is passed over without PUBACK: it is sent again at the next start.
     this.goOn()
     this.hasConnection()
-    const stored = this.pending === 0 || (await storedInTime(this.clock, this.idle()))
+    const stored = this.pending.messages === 0 || (await storedInTime(this.clock, this.idle()))
     if (!stored) {
       this.logger.warn(
-        { messages: this.pending },
+        { messages: this.pending.messages },
         "messages could not be stored before the end: the MQTT broker sends them again at the next start",
       )
     }
@@ -160,7 +170,7 @@ export class BrokerClient implements MqttSide {
     await this.end()
   }
 
-  private async run(options: ConnectionOptions): Promise<void> {
+  private async run(options: Address): Promise<void> {
     let changed = this.nextRevision()
     let pauseMs = 0
     while (!this.isClosing) {
@@ -173,7 +183,7 @@ export class BrokerClient implements MqttSide {
   }
 
   /** The connection, with its subscriptions as the newest revision has them; undefined when it was told to stop. */
-  private async subscribed(options: ConnectionOptions): Promise<BrokerConnection | undefined> {
+  private async subscribed(options: Address): Promise<BrokerConnection | undefined> {
     try {
       return await this.reach.until(async () => {
         const connection = this.connection?.isOpen ? this.connection : await this.open(options)
@@ -186,8 +196,14 @@ export class BrokerClient implements MqttSide {
     }
   }
 
-  private async open(options: ConnectionOptions): Promise<BrokerConnection> {
+  private async open(address: Address): Promise<BrokerConnection> {
     const { signal } = this.stop
+    const pending = new Pending(mostPending, this.pending)
+    const options: ConnectionOptions = {
+      ...address,
+      take: (message, settle, next) => this.take(message, pending, settle, next),
+      heldBackLong: () => this.sayHeldBack(),
+    }
     try {
       this.connection = await BrokerConnection.open(options, signal)
     } catch (error) {
@@ -274,7 +290,12 @@ export class BrokerClient implements MqttSide {
     if ((this.catalogue.newest()?.number ?? 0) === known) await this.stopped
   }
 
-  private take({ topic, payload, retain }: IPublishPacket, settle: Settle, next: () => void): void {
+  private take(
+    { topic, payload, retain }: IPublishPacket,
+    pending: Pending,
+    settle: Settle,
+    next: () => void,
+  ): void {
     if (this.isClosing) {
       next()
       return
@@ -286,28 +307,35 @@ export class BrokerClient implements MqttSide {
       return
     }
     const bytes = typeof payload === "string" ? Buffer.from(payload) : payload
-    this.pending += 1
-    this.pendingBytes += bytes.length
+    pending.add(bytes.length)
     this.intake.take(topic, bytes, this.clock.now(), (error) => {
-      this.pending -= 1
-      this.pendingBytes -= bytes.length
+      pending.remove(bytes.length)
       settle(error)
       this.goOn()
     })
-    if (this.isFull) this.heldBack.push(next)
+    if (pending.isFull) this.heldBack.push({ pending, next })
     else next()
   }
 
   private goOn(): void {
-    if (this.pending === 0) this.whenIdle()
-    if (this.isFull && !this.isClosing) return
+    if (this.pending.messages === 0) this.whenIdle()
+    if (this.heldBack.length === 0) return
     const held = this.heldBack
     this.heldBack = []
-    for (const next of held) next()
+    for (const one of held) {
+      if (one.pending.isFull && !this.isClosing) this.heldBack.push(one)
+      else one.next()
+    }
+    if (this.heldBack.length === 0) this.hasSaidHeldBack = false
   }
 
-  private get isFull(): boolean {
-    return this.pending > maxPending || this.pendingBytes > maxPendingBytes
+  private sayHeldBack(): void {
+    if (this.hasSaidHeldBack) return
+    this.hasSaidHeldBack = true
+    this.logger.warn(
+      { where: this.reach.where, messages: this.pending.messages },
+      "messages wait for the log: until it takes them nothing more is read from the MQTT broker, which keeps the rest",
+    )
   }
 
   private idle(): Promise<void> {

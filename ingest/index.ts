@@ -82,10 +82,12 @@ export function createIngest(
     },
     async close() {
       stop.abort()
-      await saving
-      await announcer.close()
-      await broker.close()
-      await devices.save()
+      const failures: unknown[] = []
+      // One that fails keeps none of the others: the broker would go on taking messages.
+      for (const end of [() => saving, () => announcer.close(), () => broker.close(), () => devices.save()]) {
+        await end().catch((error: unknown) => failures.push(error))
+      }
+      if (failures.length > 0) throw failures[0]
     },
     get done() {
       return Promise.all([announcer.done, broker.done, saving]).then(() => {})

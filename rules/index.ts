@@ -1,5 +1,6 @@
 import { every } from "../core/clock.ts"
 import { type Claim, Positions } from "../core/db/positions.ts"
+import { Replaced } from "../core/db/replaced.ts"
 import { MillwrightError } from "../core/errors.ts"
 import type { LogRecord, NewRecord, Position, Subscription } from "../core/log/log.ts"
 import type { Plant } from "../core/plant.ts"
@@ -51,6 +52,7 @@ export function createRules(context: StageContext & RulesSettings): Stage {
   const { checkpointMs = 10_000, tickLagMs = 2000 } = context
   const positions = new Positions(database, "rules", topics.telemetry.name)
   const partitions = new Map<number, Partition>()
+  const replaced = new Replaced("rules", topics.telemetry.name, clock)
   const counts: Counts = { samples: 0, duplicates: 0, late: 0, unusable: 0 }
   const rulebook = rulebooks(({ number }, problems) =>
     logger.error({ revision: number, problems }, "rules that can't be used are left out"),
@@ -77,10 +79,12 @@ export function createRules(context: StageContext & RulesSettings): Stage {
   async function load(number: number): Promise<Position> {
     const claim = await positions.claim(number)
     const { states, stepMs } = await loadPartition(database, number)
+    await catalogue.readUpTo(Math.max(0, ...states.map(({ revision }) => revision)))
     const engine = createEngine({ plantClock, revisions: catalogue, rulebook, counts })
     for (const state of states) engine.restore(state)
     const { position } = claim
     partitions.set(number, { claim, engine, position, stepMs, changed: false, savedMs: clock.now() })
+    replaced.remove([number])
     return position
   }
 
@@ -135,6 +139,7 @@ export function createRules(context: StageContext & RulesSettings): Stage {
   }
 
   async function checkpointDue(): Promise<void> {
+    replaced.check()
     const dueMs = clock.now() - checkpointMs
     const due = [...partitions]
       .filter(([, { changed, savedMs }]) => changed && savedMs <= dueMs)
@@ -172,7 +177,10 @@ export function createRules(context: StageContext & RulesSettings): Stage {
     } catch (error) {
       if (!(error instanceof MillwrightError && error.code === "OWNER_REPLACED")) throw error
       logger.warn({ partition: number }, "another process has taken over this partition of the rules")
-      if (partitions.get(number) === partition) partitions.delete(number)
+      if (partitions.get(number) === partition) {
+        partitions.delete(number)
+        replaced.add(number)
+      }
       return
     }
     subscription?.commit(number, position)
@@ -184,6 +192,7 @@ export function createRules(context: StageContext & RulesSettings): Stage {
       await checkpoint(number)
       partitions.delete(number)
     }
+    replaced.remove(numbers)
   }
 
   return {

@@ -1,4 +1,5 @@
 import type { Revision } from "../core/catalogue.ts"
+import { Replaced } from "../core/db/replaced.ts"
 import { messageOf } from "../core/errors.ts"
 import type { Consumer, LogRecord, Position } from "../core/log/log.ts"
 import type { StageContext } from "../core/service.ts"
@@ -34,11 +35,12 @@ type Owned = {
  * again. `saved` hears up to which position a partition is done with.
  */
 export function createPartitions(
-  { log, catalogue, plantClock, logger, metrics }: StageContext,
+  { log, catalogue, clock, plantClock, logger, metrics }: StageContext,
   store: Store,
   saved: (partition: number, position: Position) => void,
 ): Partitions {
   const owned = new Map<number, Owned>()
+  const replaced = new Replaced(store.group, topics.detections.name, clock)
   const assignments = assignmentsByRevision(log.partitions)
   const meter = schedulerMetrics(metrics, () => earliest(owned.values()))
   let checkpointDueMs = 0
@@ -54,6 +56,8 @@ export function createPartitions(
 
   async function load(partition: number): Promise<Position> {
     const { claim, position, state } = await store.claim(partition)
+    // Under an older one the plans that it brought would be dropped.
+    await catalogue.readUpTo(state.revision ?? 0)
     const scheduler = createPartitionScheduler({
       state,
       revisions: catalogue,
@@ -64,6 +68,7 @@ export function createPartitions(
     })
     const before = { position, revision: state.revision }
     owned.set(partition, { scheduler, claim, position, saved: before, hasAsked: false })
+    replaced.remove([partition])
     return position
   }
 
@@ -93,6 +98,7 @@ export function createPartitions(
       if (!ours.has(partition)) {
         logger.warn({ partition }, "another process has taken over this partition of the scheduler")
         owned.delete(partition)
+        replaced.add(partition)
         continue
       }
       one.saved = { position: one.position, revision: one.scheduler.state.revision }
@@ -106,6 +112,7 @@ export function createPartitions(
     process: (records) => inTurn(() => ask(decide(owned, records))),
     tick: (nowMs) =>
       inTurn(async () => {
+        replaced.check()
         if (plantClock === "wall") await ask(advance(owned.values(), nowMs))
         if (nowMs < checkpointDueMs) return
         checkpointDueMs = nowMs + checkpointMs
@@ -117,6 +124,7 @@ export function createPartitions(
       inTurn(async () => {
         await save(partitions.flatMap((partition) => owned.get(partition) ?? []).filter(hasMoved))
         for (const partition of partitions) owned.delete(partition)
+        replaced.remove(partitions)
       }),
   }
 }

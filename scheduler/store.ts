@@ -29,6 +29,8 @@ export type Checkpoint = {
 }
 
 export type Store = {
+  /** Under whose name positions are kept. */
+  readonly group: string
   migrate(): Promise<void>
   /** Takes a partition over, with all that was saved of it. */
   claim(partition: number): Promise<Checkpoint>
@@ -41,6 +43,7 @@ export type Store = {
 export function createStore(database: Database, group: string): Store {
   const positions = new Positions(database, group, topics.detections.name)
   return {
+    group,
     async migrate() {
       await positions.migrate()
       await database.migrate("scheduler", migrations)

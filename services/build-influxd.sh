@@ -1,7 +1,8 @@
 #!/bin/sh
 # build-influxd.sh DIRECTORY VERSION: builds InfluxDB 2 as DIRECTORY/influxd from its published sources: Go modules,
 # and the crate of its query language Flux. No registry of packages has InfluxDB 2 as a program.
-# Takes 5 to 15 minutes. Needs Go 1.23, Rust (rustup or a system's cargo), a C compiler and pkg-config.
+# Takes 5 to 15 minutes. Needs Go 1.21 or newer, which fetches the one that InfluxDB asks for, Rust 1.72 or newer (rustup
+# or a system's cargo), a C compiler and pkg-config.
 set -eu
 
 destination=${1:?usage: build-influxd.sh DIRECTORY VERSION}
@@ -13,10 +14,27 @@ need() { # need COMMAND WHERE-FROM
   echo "$1 is missing, which InfluxDB is built with: $2. Or use docker compose" >&2
   exit 1
 }
-need go "install Go from https://go.dev/dl"
-need cargo "install Rust from https://rustup.rs"
+# The oldest Go that fetches a newer one by itself, and the Rust of Flux's own Cargo.toml.
+oldest_go=1.21
+oldest_rust=1.72
+need go "install Go $oldest_go or newer from https://go.dev/dl"
+need cargo "install Rust $oldest_rust or newer from https://rustup.rs"
 need cc "apt-get install build-essential"
 need pkg-config "apt-get install pkg-config"
+
+not_older() { # not_older VERSION WANTED
+  [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+has_go=$(GOTOOLCHAIN=local go version | sed 's/^go version go\([0-9.]*\).*/\1/')
+not_older "$has_go" "$oldest_go" || {
+  echo "Go $oldest_go or newer is needed, this is $has_go: https://go.dev/dl. Or use docker compose" >&2
+  exit 1
+}
+has_rust=$(cargo --version | cut -d' ' -f2)
+not_older "$has_rust" "$oldest_rust" || {
+  echo "Rust $oldest_rust or newer is needed, this is $has_rust: https://rustup.rs. Or use docker compose" >&2
+  exit 1
+}
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -51,8 +51,8 @@ const secretsInContainer = "/run/secrets/"
 
 /**
  * Command and environment of each Millwright service, in the order of docker-compose.yml, with the servers' addresses,
- * files and ports of this machine. Writes the secrets, for nobody else to read, and keeps each service's data below
- * `directory`; its HTTP port is any free one. Throws where docker-compose.yml says something that has no place here.
+ * files and ports of this machine. Writes the secrets below `directory`, for nobody else to read; the HTTP port is any
+ * free one. Throws where docker-compose.yml says something that has no place here.
  */
 export function millwrightServices(addresses: Addresses, directory: string): readonly Deployed[] {
   const { services } = readCompose()
@@ -64,7 +64,6 @@ export function millwrightServices(addresses: Addresses, directory: string): rea
   }
 
   function localValue(service: string, variable: string, value: string): string | undefined {
-    if (variable === "MILLWRIGHT_DIRECTORY") return join(directory, service)
     if (value.startsWith(secretsInContainer)) {
       const name = basename(value)
       return secrets.has(name) ? join(directory, "secrets", name) : undefined

@@ -5,7 +5,9 @@ set -eu
 
 directory=${1:-$(dirname "$0")/../secrets}
 # The directory keeps others out on this machine. The files in it are open to all, since the servers in the containers
-# run as users of their own, to whom Docker shows them with the rights that they have here.
+# run as users of their own, to whom Docker shows them with the rights that they have here; so are the two that
+# docker-compose.yml mounts from beside this one.
+chmod a+r "$(dirname "$0")/mosquitto.conf" "$(dirname "$0")/mosquitto.acl"
 mkdir -p "$directory"
 chmod 700 "$directory"
 cd "$directory"

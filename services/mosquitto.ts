@@ -9,7 +9,10 @@ import { place, type Server, type ServerOptions, start } from "./server.ts"
 export type MosquittoServer = Server & { readonly url: string }
 
 export type MosquittoOptions = ServerOptions & {
-  /** Names and passwords of those who may connect; without it anyone on this machine. */
+  /**
+   * Names and passwords of those who may connect, with the rights that services/mosquitto.acl gives them; without it
+   * anyone on this machine may do anything.
+   */
   readonly users?: Readonly<Record<string, string>>
   /** The same users as mosquitto_passwd writes them; without it such a file is made of them. */
   readonly passwordFile?: string
@@ -42,6 +45,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
       listener: `${port} 127.0.0.1`,
       allow_anonymous: String(users === undefined),
       password_file: users === undefined ? undefined : passwords,
+      acl_file: users === undefined ? undefined : join(root, "services", "mosquitto.acl"),
       persistence_location: `${data}/`,
       log_dest: "stdout",
       // As root it would become another user, who can't write where it runs.

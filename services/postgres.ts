@@ -110,14 +110,24 @@ async function createCluster(
   const passwordFile = join(own, "password")
   await writeFile(passwordFile, password, { mode: 0o600 })
   if (asRoot) await execute("chown", ["-R", `${user}:`, own])
+  const asUser = (command: readonly string[]): Promise<string> => {
+    const [program = "", ...rest] = asRoot
+      ? ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", ...command]
+      : command
+    // initdb begins by looking where it stands, which the user must be allowed to.
+    return execute(program, rest, { cwd: "/" })
+  }
+  // A directory above it may be closed to others, as root's home is.
+  await asUser(["test", "-w", own]).catch((cause: unknown) => {
+    throw new Error(
+      `PostgreSQL runs as the user ${user}, which can't reach ${own}: choose another place with --directory, ` +
+        "for example /var/tmp/millwright",
+      { cause },
+    )
+  })
   const beside = `${data}.new`
   await rm(beside, { recursive: true, force: true })
-  const initdb = [join(programs, "initdb"), "-D", beside, `--pwfile=${passwordFile}`, ...args]
-  const [command = "", ...rest] = asRoot
-    ? ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", ...initdb]
-    : initdb
-  // initdb begins by looking where it stands, which the user must be allowed to.
-  await execute(command, rest, { cwd: "/" })
+  await asUser([join(programs, "initdb"), "-D", beside, `--pwfile=${passwordFile}`, ...args])
   await rm(passwordFile)
   await rename(beside, data)
 }

@@ -36,6 +36,8 @@ type Message = { readonly topic: string; readonly payload: string }
  * reconnection fails publishes that were queued when a connection is lost a second time.
  */
 export function createPublisher({ url, inFlight, clock, logger }: PublisherOptions): Publisher {
+  // Host and port: what stands before them may hold a password.
+  const where = url.replace(/^(.*@|[a-z]+:\/\/)/s, "")
   const unacknowledged = new Set<Message>()
   const closing = new AbortController()
   let running = Promise.resolve()
@@ -85,11 +87,11 @@ export function createPublisher({ url, inFlight, clock, logger }: PublisherOptio
       if (closing.signal.aborted) return
       try {
         const next = await connect()
-        logger.info({ url }, "connected again")
+        logger.info({ where }, "connected again")
         await connectionLost(next, closing.signal)
         client = undefined
       } catch (error) {
-        logger.warn({ url, unacknowledged: unacknowledged.size }, `not connected: ${messageOf(error)}`)
+        logger.warn({ where, unacknowledged: unacknowledged.size }, `not connected: ${messageOf(error)}`)
       }
     }
   }
@@ -99,7 +101,7 @@ export function createPublisher({ url, inFlight, clock, logger }: PublisherOptio
       const first = await connect().catch((cause: unknown) => {
         throw new MillwrightError(
           "SERVER_UNREACHABLE",
-          `no MQTT broker answers at ${url} (${messageOf(cause)}): start it, or say where it is`,
+          `no MQTT broker answers at ${where} (${messageOf(cause)}): start it, or say where it is`,
           { cause },
         )
       })

@@ -15,6 +15,12 @@ export async function giveAndTake<T>(log: Log, topic: Topic<T>, group: string): 
   await other.close()
 }
 
+/** This log, whose followers are not handed anything yet. */
+export function behind(log: Log): Log {
+  const follow: Log["follow"] = (topic) => log.follow(topic, () => {})
+  return Object.assign(Object.create(log), { follow })
+}
+
 /** The first of these whose partition is odd, and the first of another partition. */
 export function oddAndOther(assets: readonly string[], partitions: number): readonly [string, string] {
   const odd = assets.find((asset) => partitionOf(asset, partitions) % 2 === 1)

@@ -1,5 +1,6 @@
 import { every } from "../core/clock.ts"
 import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
+import { Replaced } from "../core/db/replaced.ts"
 import type { LogRecord, Subscription } from "../core/log/log.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
@@ -32,7 +33,8 @@ type Taken = {
 export function createWorkOrders(context: StageContext): WorkOrders {
   const { log, database, clock, logger } = context
   const positions = new Positions(database, group, topics.workOrderRequests.name)
-  const outbox = new Outbox(database, log)
+  const outbox = new Outbox(database, log, { consumer: group, topic: topics.workOrderRequests.name, giveUp })
+  const replaced = new Replaced(group, topics.workOrderRequests.name, clock)
   const metrics = workOrderMetrics(context.metrics)
   const claims = new Map<number, Claim>()
   const stop = new AbortController()
@@ -60,15 +62,21 @@ export function createWorkOrders(context: StageContext): WorkOrders {
         claims.set(partition, { ...claim, position })
         subscription?.commit(partition, position)
       } else {
-        logger.warn({ partition }, "another process has taken over this partition of the work orders")
-        claims.delete(partition)
-        outbox.forget([partition])
+        giveUp(partition)
       }
     }
     taken.forEach((record, at) => {
       const outcome = outcomes[at]
       if (outcome !== undefined) account(record, outcome)
     })
+  }
+
+  /** The outbox may meet the new owner as well as the intake does. */
+  function giveUp(partition: number): void {
+    outbox.forget([partition])
+    if (!claims.delete(partition)) return
+    logger.warn({ partition }, "another process has taken over this partition of the work orders")
+    replaced.add(partition)
   }
 
   /** Requests and positions of the partitions that are still ours. */
@@ -79,6 +87,11 @@ export function createWorkOrders(context: StageContext): WorkOrders {
       const requests = taken.map(({ value }) => value)
       return { owned, taken, outcomes: await takeRequests(trx, requests, log.partitions) }
     }, intakeQueue)
+  }
+
+  function look(): void {
+    replaced.check()
+    publish()
   }
 
   /** Takes its time beside the requests that come in. */
@@ -110,7 +123,8 @@ export function createWorkOrders(context: StageContext): WorkOrders {
         async load(partition) {
           const claim = await positions.claim(partition)
           claims.set(partition, claim)
-          outbox.own(partition)
+          replaced.remove([partition])
+          outbox.own(claim)
           publish()
           return claim.position
         },
@@ -123,18 +137,21 @@ export function createWorkOrders(context: StageContext): WorkOrders {
           // The position moved with every batch: only events may be left.
           await outbox.disown(partitions)
           for (const partition of partitions) claims.delete(partition)
+          replaced.remove(partitions)
         },
       })
       // Batches that came before there was a subscription to tell.
       for (const { partition, position } of claims.values()) subscription.commit(partition, position)
       // Commands, and the owner before, leave events without a word to this process.
-      looking = every(clock, lookEveryMs, stop.signal, publish)
+      looking = every(clock, lookEveryMs, stop.signal, look)
+      looking.catch((error: unknown) => end.reject(error))
       subscription.done.catch((error: unknown) => end.reject(error))
     },
 
     async close() {
       stop.abort()
-      await looking
+      // Whatever it failed with, `done` has told.
+      await Promise.allSettled([looking])
       await subscription?.close()
       end.resolve()
     },

@@ -3,7 +3,7 @@ import { MillwrightError } from "../errors.ts"
 import type { Position } from "../log/log.ts"
 import type { Database } from "./database.ts"
 
-type PositionTables = {
+export type PositionTables = {
   log_position: { consumer: string; topic: string; partition: number; position: number; epoch: number }
 }
 
@@ -36,7 +36,7 @@ export type Reached = { readonly claim: Claim; readonly position: Position }
 export class Positions {
   private readonly database: Database
   private readonly consumer: string
-  private readonly topic: string
+  readonly topic: string
 
   constructor(database: Database, consumer: string, topic: string) {
     this.database = database

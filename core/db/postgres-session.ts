@@ -11,21 +11,22 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from "kysely"
-import { Client, type ClientConfig, type QueryResult as PgResult, types } from "pg"
+import { Client, type ClientConfig, type QueryResult as PgResult, type QueryConfig, types } from "pg"
 import { MillwrightError, messageOf } from "../errors.ts"
 import { failedBefore } from "./guard.ts"
-import { Clash, isClash, isLoss, Lost, stateOf } from "./postgres-trouble.ts"
+import { Clash, isClash, isLoss, isSilence, Lost, stateOf } from "./postgres-trouble.ts"
 
 const int8 = 20
 const connectMs = 10_000
 const keepAliveMs = 10_000
 /**
- * A server process whose client has vanished without a word gives up its transaction and its locks after a minute.
+ * A server process whose client has vanished without a word gives up its transaction and its locks after half a
+ * minute: before those who wait for the locks take the server for silent.
  * An index is worth its detour: reading a whole table makes a serializable transaction clash with all who write there.
  * A commit that was reported is on the disk, whatever the server's default is.
  */
 const settings = [
-  "set idle_in_transaction_session_timeout = '60s'",
+  "set idle_in_transaction_session_timeout = '30s'",
   "set session characteristics as transaction isolation level read committed",
   "set enable_seqscan = off",
   "set jit = off",
@@ -45,13 +46,16 @@ export class Session implements DatabaseConnection {
   private readonly client: Client
   private readonly socket: Socket
   private readonly where: string
+  /** How long an answer may take; undefined: for ever. */
+  private answerMs: number | undefined
   private turn: Promise<unknown> = Promise.resolve()
   private transaction: { failure?: unknown } | undefined
   private lost: Lost | undefined
   private clash: Clash | undefined
 
-  private constructor(config: ClientConfig, where: string) {
+  private constructor(config: ClientConfig, where: string, answerMs: number) {
     this.where = where
+    this.answerMs = answerMs
     // Held on to, so that it can be cut: `Client.end` waits for a server that may never answer.
     this.socket = new Socket()
     this.client = new Client({
@@ -68,12 +72,16 @@ export class Session implements DatabaseConnection {
     this.client.on("end", () => this.lose(new Error("Connection terminated")))
   }
 
-  /** Rejects with `Lost`, for whatever reason there is no connection. */
-  static async open(config: ClientConfig, where: string): Promise<Session> {
-    const session = new Session(config, where)
+  /**
+   * Rejects with `Lost`, for whatever reason there is no connection. A query whose answer takes longer than `answerMs`
+   * loses it: a server that stands still, or packets that vanish, would keep whoever asks for a quarter of an hour.
+   */
+  static async open(config: ClientConfig, where: string, answerMs: number): Promise<Session> {
+    const session = new Session(config, where, answerMs)
+    const setup: TimedQuery = { text: settings, query_timeout: answerMs }
     try {
       await session.client.connect()
-      await session.client.query(settings)
+      await session.client.query(setup)
     } catch (error) {
       session.destroy()
       throw new Lost(error)
@@ -89,6 +97,17 @@ export class Session implements DatabaseConnection {
   /** Can be lent to the next one. */
   get isUsable(): boolean {
     return this.lost === undefined && this.transaction === undefined
+  }
+
+  /** Work whose answers may take as long as they do. */
+  async patiently<R>(work: () => Promise<R>): Promise<R> {
+    const { answerMs } = this
+    this.answerMs = undefined
+    try {
+      return await work()
+    } finally {
+      this.answerMs = answerMs
+    }
   }
 
   async begin(statements: string): Promise<void> {
@@ -140,8 +159,12 @@ export class Session implements DatabaseConnection {
 
   /** One at a time, as the protocol has it. */
   private async send(text: string, parameters: readonly unknown[] = []): Promise<PgResult> {
-    const values = parameters.map(toText)
-    const result = this.turn.then(() => this.client.query(values.length === 0 ? text : { text, values }))
+    const query: TimedQuery = {
+      text,
+      ...(parameters.length > 0 && { values: parameters.map(toText) }),
+      ...(this.answerMs !== undefined && { query_timeout: this.answerMs }),
+    }
+    const result = this.turn.then(() => this.client.query(query))
     // Whoever asked hears of a failure; the next in line only waits.
     this.turn = result.catch(() => {})
     try {
@@ -153,6 +176,11 @@ export class Session implements DatabaseConnection {
 
   private understood(error: unknown): Error {
     if (isLoss(error)) this.lose(error)
+    if (isSilence(error)) {
+      this.lose(error)
+      // Its answer may still come, and is nobody's.
+      this.socket.destroy()
+    }
     if (this.lost !== undefined) return this.lost
     if (isClash(error)) {
       this.clash = new Clash(error)
@@ -179,6 +207,9 @@ export class Session implements DatabaseConnection {
     throw failure instanceof Lost || failure instanceof Clash ? failure : failedBefore(failure)
   }
 }
+
+/** pg knows the time limit of a single query, its types do not. */
+type TimedQuery = QueryConfig<unknown[]> & { readonly query_timeout?: number }
 
 /** The commands that count rows which they touched. */
 const changes = new Set(["INSERT", "UPDATE", "DELETE", "MERGE"])

@@ -41,6 +41,11 @@ export function isLoss(error: unknown): boolean {
   return losses.has(state) || state.startsWith("08")
 }
 
+/** pg has waited for an answer as long as it was told to. */
+export function isSilence(error: unknown): boolean {
+  return messageOf(error) === "Query read timeout"
+}
+
 export type Target = { readonly user: string; readonly database: string }
 
 const passwordTodo = "Set the right one: a file named by postgres.passwordFile, or in postgres.url"
@@ -85,7 +90,7 @@ export function explainPostgres({ user, database }: Target): (error: unknown) =>
     if (/SSL|TLS|certificate|wrong version number/i.test(`${said} ${codeOf(cause)}`)) {
       return { why: `TLS does not come about: ${said}`, todo: tlsTodo }
     }
-    if (/^timeout/.test(said)) {
+    if (/^timeout/.test(said) || isSilence(cause)) {
       return { why: "it does not answer", todo: "Check the address and the firewall" }
     }
     if (/^Connection terminated|not queryable/.test(said)) {

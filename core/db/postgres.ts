@@ -43,6 +43,8 @@ export type PostgresOptions = {
   readonly signal?: AbortSignal | undefined
   /** Told of the server before it is waited for. */
   readonly meets?: ((server: Reach) => void) | undefined
+  /** How long the answer to a query may take; then the server counts as away. Default 60 s. */
+  readonly answerMs?: number
   /** 0 to 1: how long to wait before a transaction that clashed runs again. */
   readonly random?: () => number
 }
@@ -50,6 +52,7 @@ export type PostgresOptions = {
 export type PostgresDatabase = Database & { readonly reach: Reach }
 
 const mostTries = 40
+const longestAnswerMs = 60_000
 const firstPauseMs = 2
 const longestPauseMs = 250
 /** Running work is given so long to end at a close; then its connections are cut. */
@@ -65,12 +68,13 @@ const migrationLock = 4_771_203_116
  */
 export async function openPostgresDatabase(options: PostgresOptions): Promise<PostgresDatabase> {
   const { connections, clock, logger, waits = true, meets, random = Math.random } = options
+  const { answerMs = longestAnswerMs } = options
   const { config, where, explain } = target(options)
   const reach = new Reach({ name: "PostgreSQL", where, clock, logger, waits, explain })
   meets?.(reach)
   const stop = new AbortController()
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
-  const sessions = new Sessions(() => Session.open(config, where), connections)
+  const sessions = new Sessions(() => Session.open(config, where, answerMs), connections)
   const guard = nestedQueryGuard()
   let transactions = 0
   let running = 0
@@ -114,7 +118,8 @@ export async function openPostgresDatabase(options: PostgresOptions): Promise<Po
           )
         }
         logger.debug({ where, tries }, "a transaction runs again because another one was in its way")
-        await clock.sleep(random() * Math.min(firstPauseMs * 2 ** tries, longestPauseMs), signal)
+        // Also at a shutdown: without pauses all tries would meet the same transaction.
+        await clock.sleep(random() * Math.min(firstPauseMs * 2 ** tries, longestPauseMs))
       }
     }
   }
@@ -166,7 +171,9 @@ export async function openPostgresDatabase(options: PostgresOptions): Promise<Po
         }
       }
     }
-    await admitted(() => persistently(() => connected(inTurn)))
+    // A process waits for those before it, and what has to be rewritten may be large.
+    const patiently = (session: Session) => session.patiently(() => inTurn(session))
+    await admitted(() => persistently(() => connected(patiently)))
   }
 
   async function end(): Promise<void> {

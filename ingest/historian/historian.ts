@@ -1,6 +1,7 @@
 import { type Clock, every } from "../../core/clock.ts"
 import type { Database } from "../../core/db/database.ts"
 import { type Claim, Positions, type Reached } from "../../core/db/positions.ts"
+import { Replaced } from "../../core/db/replaced.ts"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../../core/log/log.ts"
 import type { PlantClock, Stage, StageContext } from "../../core/service.ts"
@@ -24,6 +25,9 @@ type HistorianSettings = {
   readonly retainEveryMs: number
 }
 
+/** What a store could not hold it leaves out and counts. */
+type HistorianStore = TelemetryStore & { readonly entriesSetAside?: number }
+
 const defaults: HistorianSettings = {
   flushMs: 500,
   flushSamples: 50_000,
@@ -37,7 +41,7 @@ const defaults: HistorianSettings = {
  */
 export function createHistorian(
   context: StageContext & {
-    readonly store: TelemetryStore
+    readonly store: HistorianStore
     readonly settings?: Partial<HistorianSettings>
   },
 ): Stage {
@@ -56,6 +60,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private readonly metrics: HistorianMetrics
   private readonly positions: Positions
   private readonly claims = new Map<number, Claim>()
+  private readonly replaced: Replaced
   private readonly stop = new AbortController()
   private subscribed: Promise<Subscription> | undefined
   private retained: Promise<void> = Promise.resolve()
@@ -67,7 +72,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private failure: { readonly error: unknown } | undefined
   private end!: { resolve(): void; reject(error: unknown): void }
 
-  constructor(context: StageContext & { readonly store: TelemetryStore }, settings: HistorianSettings) {
+  constructor(context: StageContext & { readonly store: HistorianStore }, settings: HistorianSettings) {
     const { log, database, clock, plantClock, logger, metrics, store } = context
     this.log = log
     this.database = database
@@ -77,8 +82,9 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     this.logger = logger
     this.store = store
     this.settings = settings
-    this.metrics = historianMetrics(metrics)
+    this.metrics = historianMetrics(metrics, () => store.entriesSetAside ?? 0)
     this.positions = new Positions(database, group, topics.telemetry.name)
+    this.replaced = new Replaced(group, topics.telemetry.name, clock)
     this.done = new Promise((resolve, reject) => {
       this.end = { resolve, reject }
     })
@@ -115,11 +121,13 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     await this.flush()
     const claim = await this.positions.claim(partition)
     this.claims.set(partition, claim)
+    this.replaced.remove([partition])
     return claim.position
   }
 
   async process(records: readonly LogRecord<TelemetryRecord>[]): Promise<void> {
     this.check()
+    this.replaced.check()
     for (const record of records) {
       if (!this.claims.has(record.partition)) continue
       if (this.batch.isEmpty) this.collectingSinceMs = this.clock.now()
@@ -134,6 +142,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   async revoked(partitions: readonly number[]): Promise<void> {
     await this.flush()
     for (const partition of partitions) this.claims.delete(partition)
+    this.replaced.remove(partitions)
   }
 
   private async flush(): Promise<void> {
@@ -194,6 +203,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
       if (owned.has(partition)) return true
       this.logger.warn({ partition }, "another process has taken over this partition of the historian")
       this.claims.delete(partition)
+      this.replaced.add(partition)
       return false
     })
   }
@@ -207,8 +217,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
         if (failures > 0) this.logger.info({ failures }, "telemetry is written again")
         return result
       } catch (error) {
-        const mayHelp = error instanceof MillwrightError && error.canRetry
-        if (!mayHelp || this.stop.signal.aborted) throw error
+        if (!mayHelp(error) || this.stop.signal.aborted) throw error
         if (failures === 0) {
           this.logger.error(
             { err: error },
@@ -233,6 +242,11 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private fail(error: unknown): void {
     if (this.failure !== undefined) return
     this.failure = { error }
+    if (this.stop.signal.aborted && mayHelp(error)) {
+      // Nothing is lost and nobody has to do anything: the next start writes it.
+      this.logger.info(`telemetry that is not yet written waits in the log: ${messageOf(error)}`)
+      return
+    }
     this.logger.error(
       { err: error },
       `the historian has stopped, the log keeps the rest: ${messageOf(error)}`,
@@ -243,4 +257,9 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private check(): void {
     if (this.failure !== undefined) throw this.failure.error
   }
+}
+
+/** Whether trying again may help. */
+function mayHelp(error: unknown): boolean {
+  return error instanceof MillwrightError && error.canRetry
 }

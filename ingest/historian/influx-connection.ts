@@ -74,7 +74,12 @@ export class InfluxConnection {
   private readonly writePath: string
   private readonly deletePath: string
   private readonly queryPath: string
-  private readonly closing = new AbortController()
+  /**
+   * One for each request under way. Not one signal for all: what listens to a signal lives as long as it does, and
+   * with it the whole body of its request. `AbortSignal.any` is such a listener for ever (Node 20).
+   */
+  private readonly underWay = new Set<AbortController>()
+  private isClosed = false
 
   constructor({ url, token, org, bucket }: ConnectionOptions) {
     this.where = new URL(url).host
@@ -108,10 +113,9 @@ export class InfluxConnection {
 
   /** The answer to an InfluxQL query, as it comes. Throws `STORE_FAILED` where InfluxDB can't make one. */
   async *query(q: string): AsyncGenerator<Piece, void> {
-    const aborting = new AbortController()
+    const aborting = this.begin()
     const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" }
-    const signal = AbortSignal.any([aborting.signal, this.closing.signal])
-    const options: SendOptions = { method: "POST", headers, signal }
+    const options: SendOptions = { method: "POST", headers, signal: aborting.signal }
     let isWhole = false
     try {
       for await (const line of linesOf(this.reader.iterate(this.queryPath, parameters({ q }), options))) {
@@ -121,6 +125,7 @@ export class InfluxConnection {
     } finally {
       // Without it the client would leave what it gave up on under way.
       if (!isWhole) aborting.abort()
+      this.underWay.delete(aborting)
     }
   }
 
@@ -170,7 +175,15 @@ export class InfluxConnection {
 
   /** Ends what is under way. */
   close(): void {
-    this.closing.abort()
+    this.isClosed = true
+    for (const aborting of this.underWay) aborting.abort()
+  }
+
+  private begin(): AbortController {
+    const aborting = new AbortController()
+    if (this.isClosed) aborting.abort()
+    this.underWay.add(aborting)
+    return aborting
   }
 
   private async request(
@@ -181,15 +194,16 @@ export class InfluxConnection {
     headers: Readonly<Record<string, string>> = {},
     onStatus: (status: number | undefined) => void = () => {},
   ): Promise<unknown> {
-    const aborting = new AbortController()
-    const signal = AbortSignal.any([aborting.signal, this.closing.signal])
+    const aborting = this.begin()
     try {
-      const options: SendOptions = { method, headers: { ...headers }, signal }
+      const options: SendOptions = { method, headers: { ...headers }, signal: aborting.signal }
       return await transport.request(path, body, options, (_, status) => onStatus(status))
     } catch (error) {
       // As above: else each request to a server that hangs would keep its connection.
       aborting.abort()
       throw error
+    } finally {
+      this.underWay.delete(aborting)
     }
   }
 

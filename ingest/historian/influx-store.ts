@@ -24,7 +24,14 @@ import {
   samplesWithin,
   seriesOf,
 } from "./influx-queries.ts"
-import { beyondRetention, influxTrouble, isRefusal } from "./influx-trouble.ts"
+import {
+  beyondRetention,
+  type Destination,
+  InfluxTrouble,
+  influxTrouble,
+  isRefusal,
+  refusesWrites,
+} from "./influx-trouble.ts"
 
 type InfluxTelemetryOptions = ConnectionOptions & {
   readonly clock: Clock
@@ -61,17 +68,19 @@ export class InfluxTelemetry implements TelemetryStore {
   readonly reach: Reach
   private readonly connection: InfluxConnection
   private readonly logger: Logger
-  private readonly bucket: string
+  private readonly destination: Destination
   private readonly stop = new AbortController()
   private watching: Promise<void> | undefined
   private writing: Promise<void> = Promise.resolve()
   private toldRetentionSeconds = 0
   private setAside = 0
+  /** Why nothing can be written though InfluxDB answers; until the next write that it takes. */
+  private refusal: InfluxTrouble | undefined
 
   constructor({ url, org, bucket, token, clock, logger, waits = true }: InfluxTelemetryOptions) {
     this.connection = new InfluxConnection({ url, org, bucket, token })
     this.logger = logger
-    this.bucket = bucket
+    this.destination = { org, bucket }
     this.reach = new Reach({
       name: "InfluxDB",
       where: this.connection.where,
@@ -173,22 +182,23 @@ export class InfluxTelemetry implements TelemetryStore {
     const bucket = await this.connection.bucket()
     if (bucket === undefined) {
       await this.connection.makeBucket()
-      this.logger.info(
-        { bucket: this.bucket },
-        `made the bucket "${this.bucket}" in InfluxDB, to keep everything`,
-      )
+      const { bucket: made } = this.destination
+      this.logger.info({ bucket: made }, `made the bucket "${made}" in InfluxDB, to keep everything`)
     } else this.tellRetention(bucket.retentionSeconds)
     // No line at all: refused all the same where the token may not write.
     await this.connection.write("")
+    // It takes no line also where its disk is full.
+    if (this.refusal !== undefined) throw this.refusal
   }
 
   private tellRetention(seconds: number): void {
     if (seconds === this.toldRetentionSeconds) return
     this.toldRetentionSeconds = seconds
     if (seconds === 0) return
+    const { bucket } = this.destination
     this.logger.warn(
-      { server: "InfluxDB", where: this.connection.where, bucket: this.bucket, retentionSeconds: seconds },
-      `InfluxDB deletes what is older than ${Math.round(seconds / 3600)} h from the bucket "${this.bucket}", and takes ` +
+      { server: "InfluxDB", where: this.connection.where, bucket, retentionSeconds: seconds },
+      `InfluxDB deletes what is older than ${Math.round(seconds / 3600)} h from the bucket "${bucket}", and takes ` +
         "no older telemetry: recordings that are replayed would be lost. Set its retention to 0 (influx bucket " +
         "update --id ID --retention 0): Millwright itself forgets what is past historian.retention",
     )
@@ -203,6 +213,10 @@ export class InfluxTelemetry implements TelemetryStore {
     }
     const sent = await Promise.allSettled(Array.from({ length: requestsAtOnce }, sendAll))
     for (const result of sent) if (result.status === "rejected") throw result.reason
+    if (this.refusal !== undefined) {
+      this.refusal = undefined
+      this.reach.succeeded()
+    }
     if (setAside.count === 0) return
     this.setAside += setAside.count
     this.logger.error(
@@ -231,13 +245,12 @@ export class InfluxTelemetry implements TelemetryStore {
     if (!isRefusal(error)) return this.failed(error)
     const { statusCode, message } = error
     const dropped = /\bdropped=(\d+)/.exec(message)?.[1] ?? count
-    const todo =
-      statusCode < 500
-        ? `If something else writes to the bucket "${this.bucket}", give Millwright one of its own`
-        : "See its own log, and whether its disk is full"
+    const trouble = refusesWrites(error, this.destination)
+    this.refusal = new InfluxTrouble(trouble)
+    this.reach.failed(this.refusal)
     return new MillwrightError(
       "STORE_FAILED",
-      `InfluxDB at ${this.connection.where} did not take ${dropped} of ${count} lines (${statusCode}): ${message}. ${todo}`,
+      `InfluxDB at ${this.connection.where} did not take ${dropped} of ${count} lines (${statusCode}): ${message}. ${trouble.todo}`,
       { cause: error },
     )
   }

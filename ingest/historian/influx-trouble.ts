@@ -87,6 +87,17 @@ export function isRefusal(error: unknown): error is HttpError {
   return error instanceof HttpError && ![401, 403, 404].includes(error.statusCode)
 }
 
+/** InfluxDB answers and refuses what is written, as with a full disk (500, 503) or a field of another type (422). */
+export function refusesWrites({ statusCode }: HttpError, { bucket }: Destination): Trouble {
+  return {
+    why: `it refuses what is written (${statusCode})`,
+    todo:
+      statusCode < 500
+        ? `If something else writes to the bucket "${bucket}", give Millwright one of its own`
+        : "See its own log, and whether its disk is full",
+  }
+}
+
 /** How many lines of a request were older than the bucket keeps anything; the others were written. */
 export function beyondRetention(error: unknown): number | undefined {
   if (!isRefusal(error) || !error.message.includes("retention policy of duration")) return undefined

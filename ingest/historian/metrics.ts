@@ -2,13 +2,23 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client"
 
 export type HistorianMetrics = ReturnType<typeof historianMetrics>
 
-export function historianMetrics(registry: Registry) {
+/** `setAside`: how many samples and events the store could not hold so far. */
+export function historianMetrics(registry: Registry, setAside: () => number) {
   const registers = [registry]
   return {
     samples: new Counter({
       name: "millwright_historian_samples_total",
       help: "Samples written to the telemetry store",
       registers,
+    }),
+    setAside: new Counter({
+      name: "millwright_historian_set_aside_total",
+      help: "Samples and events that the telemetry store can't hold, and that were left out",
+      registers,
+      collect() {
+        this.reset()
+        this.inc(setAside())
+      },
     }),
     writeSeconds: new Histogram({
       name: "millwright_historian_write_seconds",

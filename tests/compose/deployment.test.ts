@@ -54,6 +54,12 @@ describe("docker-compose.yml", () => {
     }
   })
 
+  test("builds the image of all in one place, and fetches it from nowhere", async () => {
+    const text = await readFile(join(root, "docker-compose.yml"), "utf8")
+    expect(text.match(/^ +build: .*$/gm)).toEqual(["    build: ."])
+    expect(text.match(/^ +pull_policy: .*$/gm)).toEqual(["  pull_policy: never", "    pull_policy: build"])
+  })
+
   test("publishes ports on this machine only", () => {
     const published = Object.values(services).flatMap(({ ports }) => ports)
     expect(published).toContain("127.0.0.1:1883:1883")
@@ -79,6 +85,14 @@ describe("docker-compose.yml", () => {
       expect(script).toContain(name)
     }
   })
+})
+
+test("docs/services.md shows lines of services/mosquitto.conf as they stand there", async () => {
+  const lines = (await readFile(join(root, "services/mosquitto.conf"), "utf8")).split("\n")
+  const document = await readFile(join(root, "docs/services.md"), "utf8")
+  const shown = /```\n(persistence [^`]*)\n```/.exec(document)?.[1]?.split("\n") ?? []
+  expect(shown.length).toBeGreaterThan(3)
+  expect(lines).toEqual(expect.arrayContaining(shown))
 })
 
 describe("Dockerfile", () => {
@@ -117,11 +131,11 @@ describe("the processes of docker-compose.yml on this machine", () => {
   async function deployed(at: Addresses = addresses) {
     const directory = await mkdtemp(join(tmpdir(), "millwright-deployment-"))
     onTestFinished(() => rm(directory, { recursive: true }))
-    return { directory, processes: millwrightServices(at, directory) }
+    return millwrightServices(at, directory)
   }
 
   test("have the same commands and variables, with the places of this machine", async () => {
-    const { directory, processes } = await deployed()
+    const processes = await deployed()
     expect(processes.map(({ name, args }) => [name, args])).toEqual(
       stages.map(([name, { command }]) => [name, command]),
     )
@@ -129,7 +143,6 @@ describe("the processes of docker-compose.yml on this machine", () => {
       expect(Object.keys(env)).toEqual(Object.keys(services[name]?.environment ?? {}))
       const settings = loadSettings({ env })
       expect(settings).toMatchObject({
-        directory: join(directory, name),
         http: { host: "127.0.0.1", port: 0 },
         kafka: { brokers: "127.0.0.1:19092" },
         influx: { url: "http://127.0.0.1:18086", org: "plant", bucket: "history" },
@@ -148,7 +161,7 @@ describe("the processes of docker-compose.yml on this machine", () => {
   })
 
   test("give no password to a broker that wants none", async () => {
-    const { processes } = await deployed({ ...addresses, mosquitto: "mqtt://127.0.0.1:11883" })
+    const processes = await deployed({ ...addresses, mosquitto: "mqtt://127.0.0.1:11883" })
     for (const { env } of processes) {
       expect(env.MILLWRIGHT_MQTT_URL).toBe("mqtt://127.0.0.1:11883")
       expect(loadSettings({ env }).mqtt.passwordFile).toBeUndefined()

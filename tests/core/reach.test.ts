@@ -37,7 +37,7 @@ test("its state is in words, for health", () => {
   const { reach } = setup()
   expect(reach.state).toBe("connecting")
   reach.failed(refused)
-  expect(reach.state).toBe("unreachable at k1:9092: nothing listens there (ECONNREFUSED)")
+  expect(reach.state).toBe("not usable at k1:9092: nothing listens there (ECONNREFUSED)")
   expect(reach.isReached).toBe(false)
   reach.succeeded()
   expect(reach.isReached).toBe(true)

@@ -253,6 +253,18 @@ test("the log is kept waiting while one batch is written and the next is full", 
   expect(await stored()).toEqual([0, 1, 2, 3, 4])
 })
 
+test("what the store can't hold is counted", async () => {
+  const leaving = Object.assign(
+    storeWith((batch) => store.write(batch)),
+    { entriesSetAside: 3 },
+  )
+  await startHistorian({}, leaving)
+  const counted = () => metrics.getSingleMetricAsString("millwright_historian_set_aside_total")
+  expect(await counted()).toContain("total 3")
+  leaving.entriesSetAside = 4
+  expect(await counted()).toContain("total 4")
+})
+
 test("closing while the store fails gives up, and the next start writes what was left", async () => {
   const failing = await startHistorian(
     {},
@@ -261,7 +273,10 @@ test("closing while the store fails gives up, and the next start writes what was
   await append(levelAt(0, 1))
   await until(() => taken === 1)
   await failing.close()
-  await expect(failing.done).rejects.toMatchObject({ code: "STORE_FAILED" })
+  await failing.done
+  // Stopping is no failure, and the next start needs nobody's help.
+  expect(logged.filter(({ msg }) => /has stopped/.test(msg))).toEqual([])
+  expect(logged.at(-1)).toMatchObject({ level: 30, msg: expect.stringMatching(/not yet written waits/) })
 
   await startHistorian({ flushSamples: 1 })
   await until(isCommitted)

@@ -11,7 +11,9 @@ async function setup() {
   onTestFinished(() => broker.close())
   let taken: { readonly payload: string; readonly settle: Settle }[] = []
   let arrived = () => {}
-  const open = async () => {
+  let heldBack = 0
+  const goOn: (() => void)[] = []
+  const open = async (holdsBack = false) => {
     const connection = await BrokerConnection.open(
       {
         host: "127.0.0.1",
@@ -22,10 +24,15 @@ async function setup() {
         password: undefined,
         clientId: "ingest",
         version: 4,
+        keepAliveSeconds: 1,
         maxPending: 10,
+        heldBackLong: () => {
+          heldBack++
+        },
         take({ payload }: IPublishPacket, settle, next) {
           taken.push({ payload: payload.toString(), settle })
-          next()
+          if (holdsBack) goOn.push(next)
+          else next()
           arrived()
         },
       },
@@ -40,6 +47,11 @@ async function setup() {
     broker,
     connection,
     open,
+    heldBack: () => heldBack,
+    /** Reads on, on a connection that holds back. */
+    letOn() {
+      for (const next of goOn.splice(0)) next()
+    },
     /** The next so many messages, none of them acknowledged. */
     async arrivals(count: number) {
       while (taken.length < count) {
@@ -101,4 +113,28 @@ test("a message that could not be stored ends its connection, and comes again wi
   await open()
   expect((await arrivals(2)).map(({ payload }) => payload)).toEqual(["2", "3"])
   expect(broker.acknowledged).toEqual(["1"])
+})
+
+test("a connection that holds back for longer than its keep-alive stays, and is read again after it", async () => {
+  const { broker, connection, open, arrivals, heldBack, letOn } = await setup()
+  await connection.end((ms, signal) => systemClock.sleep(ms, signal))
+  const holding = await open(true)
+  let lost: Error | undefined
+  const isLost = holding.closed.then((error) => {
+    lost = error
+  })
+  await holding.subscribe("a/#")
+  await broker.publish("a/b", "1")
+  const [first] = await arrivals(1)
+  const pings = broker.pings()
+  await Promise.race([isLost, broker.until(() => broker.pings() >= pings + 4)])
+  expect(lost).toBeUndefined()
+  expect(heldBack()).toBeGreaterThan(0)
+  await broker.publish("a/b", "2")
+  letOn()
+  first?.settle()
+  const [second] = await arrivals(1)
+  second?.settle()
+  await broker.until(() => broker.acknowledged.length === 2)
+  expect(broker.acknowledged).toEqual(["1", "2"])
 })

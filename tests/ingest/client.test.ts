@@ -10,10 +10,11 @@ import { expect, onTestFinished, test } from "vitest"
 import { type Clock, systemClock } from "../../core/clock.ts"
 import { topics } from "../../core/topics.ts"
 import { Broker, type BrokerSettings } from "../../ingest/broker.ts"
-import type { BrokerClient } from "../../ingest/client.ts"
+import type { BrokerClient, ClientSettings } from "../../ingest/client.ts"
 import { hashPassword } from "../../ingest/users.ts"
 import { ManualClock } from "../manual-clock.ts"
 import { openTaking, type PlantBroker, startPlantBroker, type Taking } from "./plant-broker.ts"
+import { connectRaw } from "./raw-mqtt.ts"
 
 const defaults = ["v1/+/+/telemetry", "v1/+/+/telemetry/+", "v1/+/+/events"]
 
@@ -103,7 +104,7 @@ test("it starts without its broker, says once what is wrong, and goes on when th
   await client.start()
   onTestFinished(() => client.close())
   await taking.hears(/MQTT broker at 127.0.0.1:\d+ can't be used: nothing listens there \(ECONNREFUSED\)/)
-  expect(client.reach.state).toMatch(/^unreachable at 127.0.0.1:\d+: nothing listens there/)
+  expect(client.reach.state).toMatch(/^not usable at 127.0.0.1:\d+: nothing listens there/)
   const said = client.publish("v1/north/P-101/orders", "{}")
   const back = await startPlantBroker(port)
   onTestFinished(() => back.close())
@@ -138,6 +139,45 @@ test("it closes though the log takes nothing: what it did not acknowledge comes 
   await started(taking, broker)
   await broker.until(() => broker.acknowledged.length === 2)
   expect(new Set(await taking.values("flow"))).toEqual(new Set([1, 2]))
+})
+
+test("while the log takes nothing it stays connected, says what it waits for, and takes the rest after it", async () => {
+  const { broker, taking } = await setup()
+  await started(taking, broker, defaults, systemClock, { keepAliveSeconds: 1 })
+  const letOn = holdLog(taking)
+  const values = Array.from({ length: 1200 }, (_, at) => at)
+  await publish(broker, values)
+  await taking.hears(/messages wait for the log: until it takes them nothing more is read/)
+  expect(await taking.handed()).toBe(1001)
+  const pings = broker.pings()
+  await broker.until(() => broker.pings() >= pings + 3)
+  letOn()
+  await broker.until(() => broker.acknowledged.length === values.length)
+  expect(await taking.values("flow")).toEqual(values)
+  expect(taking.said.filter((line) => /wait for the log|can't be used|subscribed at/.test(line))).toEqual([
+    "subscribed at the MQTT broker",
+    expect.stringContaining("wait for the log"),
+  ])
+})
+
+test("a new connection does not wait for what came on the one before it", async () => {
+  const { broker, taking } = await setup()
+  const client = await started(taking, broker)
+  const letOn = holdLog(taking)
+  await publish(broker, [1, 2])
+  // Not sent again: so many that the first connection is no longer read.
+  await publish(
+    broker,
+    Array.from({ length: 1000 }, (_, at) => 3 + at),
+    0,
+  )
+  while ((await taking.handed()) < 1001) await new Promise((resolve) => setImmediate(resolve))
+  broker.cut()
+  await taking.hears(/can't be used/)
+  await client.publish("v1/north/P-101/orders", "{}")
+  await taking.hears(/answers again/)
+  letOn()
+  await broker.until(() => broker.acknowledged.length === 2)
 })
 
 test("a broker with TLS: a certificate that nobody vouches for is refused, with mqtt.ca it is trusted", async () => {
@@ -209,6 +249,36 @@ test("Millwright's own broker closes though the log takes nothing", async () => 
   await held
 })
 
+test("Millwright's own broker refuses more while too much waits for the log, whoever connects and sends again", async () => {
+  const metrics = new Registry()
+  const { taking, port } = await ownBroker({ maxPayloadBytes: 4_194_304 }, systemClock, metrics)
+  const letOn = holdLog(taking)
+  const message = { topic: "v1/north/P-101/telemetry", payload: Buffer.alloc(4_194_304, "x") }
+  const refused = async () => {
+    const counter = await metrics.getSingleMetric("millwright_mqtt_refused_total")?.get()
+    return counter?.values[0]?.value ?? 0
+  }
+  let sent = 0
+  for (let isOpen = true; isOpen; sent++) {
+    const publisher = await connectRaw(port, "publisher")
+    const handed = await taking.handed()
+    const published = publisher.publish([message])
+    while ((await taking.handed()) === handed && (await refused()) === 0)
+      await new Promise((resolve) => setImmediate(resolve))
+    isOpen = (await refused()) === 0
+    if (isOpen) await publisher.close()
+    // Closed in both cases, and never acknowledged.
+    expect(await published).toBe(false)
+  }
+  expect(sent).toBe(18)
+  expect(await refused()).toBe(1)
+  letOn()
+  await taking.intake.drain()
+  const publisher = await connectRaw(port, "publisher")
+  onTestFinished(() => publisher.close())
+  expect(await publisher.publish([message])).toBe(true)
+})
+
 test("a client that is closed has nothing to say", async () => {
   const { broker, taking } = await setup()
   const client = await started(taking, broker)
@@ -227,7 +297,11 @@ async function setup() {
 }
 
 /** Millwright's own broker: that of another Millwright, to this client. */
-async function ownBroker(settings: Partial<BrokerSettings>, clock: Clock = systemClock) {
+async function ownBroker(
+  settings: Partial<BrokerSettings>,
+  clock: Clock = systemClock,
+  metrics = new Registry(),
+) {
   const taking = await openTaking({ url: "mqtt://127.0.0.1:1" })
   onTestFinished(() => taking.close())
   const broker = new Broker(
@@ -235,7 +309,7 @@ async function ownBroker(settings: Partial<BrokerSettings>, clock: Clock = syste
       intake: taking.intake,
       clock,
       logger: pino({ level: "silent" }),
-      metrics: new Registry(),
+      metrics,
     },
     { host: "127.0.0.1", port: 0, maxPayloadBytes: 10_000, maxConnections: 10, ...settings },
   )
@@ -250,18 +324,33 @@ async function started(
   broker: PlantBroker,
   filters: readonly string[] = defaults,
   clock: Clock = systemClock,
+  settings: Partial<ClientSettings> = {},
 ): Promise<BrokerClient> {
-  const client = taking.openClient({}, clock)
+  const client = taking.openClient(settings, clock)
   await client.start()
   onTestFinished(() => client.close())
   await broker.until(() => broker.subscriptions("ingest").join() === filters.join())
   return client
 }
 
-async function publish(broker: PlantBroker, values: readonly number[]): Promise<void> {
+/** Keeps everything from the log. Gives what lets it on. */
+function holdLog(taking: Taking): () => void {
+  let letOn = () => {}
+  const until = new Promise<void>((resolve) => {
+    letOn = resolve
+  })
+  const held = taking.intake.hold(() => until)
+  onTestFinished(() => {
+    letOn()
+    return held
+  })
+  return letOn
+}
+
+async function publish(broker: PlantBroker, values: readonly number[], qos: 0 | 1 = 1): Promise<void> {
   for (const flow of values) {
     const ts = 1_767_225_600_000 + flow
-    await broker.publish("v1/north/P-101/telemetry", JSON.stringify({ ts, flow }))
+    await broker.publish("v1/north/P-101/telemetry", JSON.stringify({ ts, flow }), { qos })
   }
 }
 

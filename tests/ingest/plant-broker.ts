@@ -21,13 +21,19 @@ export type PlantBroker = {
   readonly url: string
   /** Payloads of what its clients acknowledged, in that order. */
   readonly acknowledged: string[]
-  /** Resolves when this holds; asked whenever something was acknowledged, subscribed to, or a client went. */
+  /** Resolves when this holds; asked whenever something was acknowledged or subscribed to, or a client pinged or went. */
   until(holds: () => boolean): Promise<void>
   /** Filters that nobody may subscribe to. */
   readonly refused: Set<string>
   /** By client, what it is subscribed to. */
   subscriptions(client: string): readonly string[]
-  publish(topic: string, payload: string, options?: { readonly retain?: boolean }): Promise<void>
+  /** How often its clients asked whether it is there. */
+  pings(): number
+  publish(
+    topic: string,
+    payload: string,
+    options?: { readonly retain?: boolean; readonly qos?: 0 | 1 },
+  ): Promise<void>
   /** Cuts every connection. */
   cut(): void
   close(): Promise<void>
@@ -62,6 +68,11 @@ export async function startPlantBroker(port = 0): Promise<PlantBroker> {
     happened()
   })
   aedes.on("clientDisconnect", happened)
+  let pings = 0
+  aedes.on("ping", () => {
+    pings++
+    happened()
+  })
   const server: Server = createServer((socket) => {
     sockets.add(socket)
     socket.on("close", () => sockets.delete(socket))
@@ -85,9 +96,10 @@ export async function startPlantBroker(port = 0): Promise<PlantBroker> {
       }
     },
     subscriptions: (client) => [...(subscribed.get(client) ?? [])],
-    publish: (topic, payload, { retain = false } = {}) =>
+    pings: () => pings,
+    publish: (topic, payload, { retain = false, qos = 1 } = {}) =>
       new Promise((resolve, reject) => {
-        aedes.publish({ cmd: "publish", topic, payload, qos: 1, retain, dup: false }, (error) =>
+        aedes.publish({ cmd: "publish", topic, payload, qos, retain, dup: false }, (error) =>
           error ? reject(error) : resolve(),
         )
       }),

@@ -20,7 +20,7 @@ import type {
 import { createRules } from "../../rules/index.ts"
 import { onPostgres, openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { giveAndTake, oddAndOther } from "../takeover.ts"
+import { behind, giveAndTake, oddAndOther } from "../takeover.ts"
 import { plantSource, startMs } from "./setup.ts"
 import { rules, signals } from "./streams.ts"
 
@@ -40,13 +40,20 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** A plant's files and a rules stage over them; opened again over the same files it goes on. */
-async function open(directory: string, plantClock: PlantClock, clock = new ManualClock(startMs)) {
+/**
+ * A plant's files and a rules stage over them; opened again over the same files it goes on. `isBehind`: following has
+ * yet to bring the plant's revisions.
+ */
+async function open(
+  directory: string,
+  plantClock: PlantClock,
+  { clock = new ManualClock(startMs), isBehind = false } = {},
+) {
   const log = await EmbeddedLog.open(join(directory, "log.sqlite"), { partitions, clock, lingerMs: 0 })
   const database = await openDatabase(join(directory, "plant.sqlite"))
-  const catalogue = new Catalogue(log)
+  const catalogue = new Catalogue(isBehind ? behind(log) : log)
   await catalogue.start()
-  if (catalogue.newest() === undefined) {
+  if (catalogue.newest() === undefined && !isBehind) {
     const source = plantSource(signals, rules, assets)
     const value = {
       revision: 1,
@@ -91,10 +98,13 @@ async function open(directory: string, plantClock: PlantClock, clock = new Manua
         records.map((value) => ({ key: value.kind === "tick" ? "tick" : value.asset, value })),
       ),
     async close() {
-      await stage.close()
-      await catalogue.close()
-      await log.close()
-      await database.close()
+      try {
+        await stage.close()
+      } finally {
+        await catalogue.close()
+        await log.close()
+        await database.close()
+      }
     },
   }
 }
@@ -290,6 +300,32 @@ test("under the wall clock a delay runs out while nothing comes", async () => {
     ["raised", "alarm", 45],
   ])
   await plant.close()
+})
+
+test("a state of a revision that following has yet to bring is gone on with", async () => {
+  const directory = scratch()
+  const before = await open(directory, "event")
+  await before.send([reading("P1", 0, { vibration: 7 })])
+  await until(async () => (await before.found()).some(isDetection))
+  await before.close()
+  const after = await open(directory, "event", { isBehind: true })
+  await after.send([reading("P1", 60, { vibration: 2 }), reading("P1", 120, { vibration: 2 })])
+  await until(async () => (await after.found()).some(({ kind }) => kind === "cleared"))
+  await after.close()
+})
+
+test("a partition that another process claimed and the log leaves here stops the stage, which skips nothing so", async () => {
+  const plant = await open(scratch(), "event")
+  const [lost] = oddAndOther(assets, partitions)
+  await plant.send([reading(lost, 0, { vibration: 7 })])
+  await until(async () => (await plant.found()).some(isDetection))
+  await new Positions(plant.database, "rules", topics.telemetry.name).claim(partitionOf(lost, partitions))
+  await plant.clock.advance(15_000)
+  await until(() => plant.warnings.length > 0)
+  const stopped = expect(plant.stage.done).rejects.toMatchObject({ code: "OWNER_REPLACED" })
+  await plant.clock.advance(31_000)
+  await stopped
+  await expect(plant.close()).rejects.toMatchObject({ code: "OWNER_REPLACED" })
 })
 
 test("when another process takes a partition over, the others go on, and so does it once it comes back", async () => {

@@ -18,7 +18,7 @@ import type { Detection, DetectionRecord, Maintained, OrderRequest } from "../..
 import { createScheduler } from "../../scheduler/index.ts"
 import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { giveAndTake, oddAndOther } from "../takeover.ts"
+import { behind, giveAndTake, oddAndOther } from "../takeover.ts"
 import { announced, detectionOf, inWords, requestsOf, revisionsOf, schedulerOf } from "./setup.ts"
 
 const partitions = 4
@@ -273,6 +273,47 @@ test("what could not be asked for is not saved as asked for, not even on closing
   await requestsInLog(3, () => clock.advance(1000))
   await second.close()
   expect(await allRequests()).toHaveLength(3)
+})
+
+test("plans of a revision that following has yet to bring are gone on with", async () => {
+  const first = await started("event")
+  await tickAll(startMs)
+  await detected(...findings)
+  await requestsInLog(3)
+  await first.close()
+  const known = catalogue
+  catalogue = new Catalogue(behind(log))
+  await catalogue.start()
+  await known.close()
+  const second = await started("event")
+  await tickAll(startMs + 24 * hour)
+  await detected(...endings)
+  await requestsInLog(9)
+  await second.close()
+  expect(asText(await allRequests())).toEqual(asText(expected()))
+})
+
+test("a partition that another process claimed and the log leaves here stops the stage, which skips nothing so", async () => {
+  const warnings: string[] = []
+  const logger = pino({ level: "warn" }, { write: (line) => warnings.push(line) })
+  const scheduler = await started("event", database, log, logger)
+  let hasStopped = false
+  const stopped = scheduler.done.catch((error: unknown) => {
+    hasStopped = true
+    return error
+  })
+  await new Positions(database, "scheduler", topics.detections.name).claim(1)
+  await tickAll(startMs)
+  await until(() => warnings.length > 0)
+  await clock.advance(29_000)
+  await othersTurn()
+  expect(hasStopped).toBe(false)
+  while (!hasStopped) {
+    await clock.advance(1000)
+    await othersTurn()
+  }
+  expect(await stopped).toMatchObject({ code: "OWNER_REPLACED" })
+  await scheduler.close()
 })
 
 test("when another process takes a partition over, the others go on, and so does it once it comes back", async () => {

@@ -48,7 +48,7 @@ describe("docker-compose.yml, loaded as docker compose loads it", () => {
     ["a dependency on nobody", "mosquitto: { condition", "mosquito: { condition", "mosquito"],
     ["a condition that there is not", "service_healthy", "service_well", "condition"],
     ["a secret that is not defined", "secrets: [influx-token,", "secrets: [influx-tokens,", "influx-tokens"],
-    ["a volume that is not defined", "[ingest:/data]", "[intake:/data]", "intake"],
+    ["a volume that is not defined", "- kafka:/var", "- kafak:/var", "kafak"],
   ])("is refused with %s", async (_name, from, to, named) => {
     const directory = await mkdtemp(join(tmpdir(), "millwright-compose-"))
     onTestFinished(() => rm(directory, { recursive: true }))

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import { Kafka, logLevel } from "kafkajs"
 import { pino } from "pino"
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest"
+import { z } from "zod"
 import { systemClock } from "../../core/clock.ts"
 import { MillwrightError } from "../../core/errors.ts"
 import { type KafkaLog, type KafkaLogOptions, openKafkaLog } from "../../core/log/kafka/log.ts"
@@ -14,6 +15,7 @@ import type { Consumer, Log, LogRecord, NewRecord } from "../../core/log/log.ts"
 import type { Topic } from "../../core/topics.ts"
 import { type KafkaServer, startKafka } from "../../services/kafka.ts"
 import { logContract } from "../contract/log.ts"
+import { errorAt, type KafkaProxy, requests, startKafkaProxy } from "./log-proxy.ts"
 import { type Value, valueTopic } from "./log-topic.ts"
 
 /** kafkajs declares this as an enum of values that it does not export. */
@@ -54,8 +56,18 @@ async function openLog(overrides: Partial<KafkaLogOptions> = {}): Promise<KafkaL
   return log
 }
 
+const proxies: KafkaProxy[] = []
+
+/** Opens a log whose answers from Kafka the test may change. */
+async function openThrough(overrides: Partial<KafkaLogOptions> = {}) {
+  const proxy = await startKafkaProxy(shared)
+  proxies.push(proxy)
+  return { proxy, log: await openLog({ brokers: [proxy.address], ...overrides }) }
+}
+
 afterEach(async () => {
   for (const log of opened.splice(0)) await log.close()
+  for (const proxy of proxies.splice(0)) await proxy.close()
 })
 
 function adminOf(broker: string) {
@@ -303,7 +315,7 @@ test("a partition all of whose records were deleted counts as read to its end", 
 
 test("a record too large for its topic is refused with its size; the others are taken", async () => {
   const log = await openLog()
-  const topic = valueTopic("large") as Topic<unknown>
+  const topic: Topic<unknown> = { ...valueTopic("large"), schema: z.unknown() }
   const small = [log.append(topic, [{ key: "a", value: 1 }])]
   const large = log.append(topic, [{ key: "a", value: "x".repeat(17_000_000) }])
   small.push(log.append(topic, [{ key: "a", value: 2 }]))
@@ -317,23 +329,141 @@ test("a record too large for its topic is refused with its size; the others are 
   expect((await collect(log.read(topic))).map(({ value }) => String(value).length)).toEqual([1, 1, 3_000_000])
 })
 
-test("a record of somebody else that is not JSON is told and passed over", async () => {
+test("records of somebody else that have not the topic's shape are told and passed over", async () => {
   const { prefix } = options()
   const { lines, logger } = listening("error")
   const log = await openLog({ prefix, logger })
   const topic = valueTopic("mixed")
   await log.append(topic, [{ key: "a", partition: 0, value: { n: 1 } }])
+  const foreign = ["pump on", "null", "{}", '{"n":"1"}', null]
+  const messages = foreign.map((value) => ({ partition: 0, value }))
   const producer = new Kafka({ brokers: [shared], logLevel: logLevel.NOTHING }).producer()
   await producer.connect()
-  await producer.send({ topic: `${prefix}mixed`, messages: [{ partition: 0, value: "pump on" }] })
+  await producer.send({ topic: `${prefix}mixed`, messages })
   await producer.disconnect()
   await log.append(topic, [{ key: "a", partition: 0, value: { n: 2 } }])
   const recorder = new Recorder()
   const subscription = await log.subscribe(topic, "readers", recorder)
   await until(() => recorder.seen.length === 2)
   expect(recorder.numbers).toEqual([1, 2])
-  expect(lines).toMatchObject([{ msg: expect.stringContaining("not JSON") }])
-  await until(() => subscription.position(0) === 3)
+  expect(lines).toMatchObject(foreign.map(() => ({ msg: expect.stringContaining("not JSON") })))
+  await until(() => subscription.position(0) === 7)
+  expect((await collect(log.read(topic))).map(({ value }) => value.n)).toEqual([1, 2])
+})
+
+test("offsets without records are told and passed: somebody else's transaction was aborted", async () => {
+  const { prefix } = options()
+  const { lines, logger } = listening("warn")
+  const log = await openLog({ prefix, logger })
+  const topic = valueTopic("aborted")
+  const record = (n: number) => [{ key: "one", partition: 3, value: { n } }]
+  await log.append(topic, record(1))
+  const recorder = new Recorder()
+  await log.subscribe(topic, "readers", recorder)
+  await until(() => recorder.seen.length === 1)
+  const producer = new Kafka({ brokers: [shared], logLevel: logLevel.NOTHING }).producer({
+    transactionalId: `${prefix}somebody`,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  })
+  await producer.connect()
+  const transaction = await producer.transaction()
+  await transaction.send({ topic: `${prefix}aborted`, messages: [{ partition: 3, value: '{"n":2}' }] })
+  await transaction.abort()
+  await producer.disconnect()
+  await log.append(topic, record(3))
+  await until(() => recorder.seen.length === 2)
+  expect(recorder.numbers).toEqual([1, 3])
+  // The record and the mark of its end.
+  expect(lines).toMatchObject([{ msg: expect.stringContaining("no records at some offsets"), records: 2 }])
+})
+
+test("a sharing-out that Kafka announces and never makes leaves nobody without partitions", async () => {
+  const { proxy, log } = await openThrough()
+  const topic = valueTopic("announced")
+  const recorder = new Recorder()
+  await log.subscribe(topic, "readers", recorder)
+  await log.append(topic, values(0, 20))
+  await until(() => recorder.seen.length === 20)
+  const rebalanceInProgress = 27
+  let announced = 0
+  proxy.change((request, answer) => {
+    if (request === requests.heartbeat && announced++ === 0) answer.writeInt16BE(rebalanceInProgress, errorAt)
+  })
+  await until(() => recorder.owned.size === 0)
+  await log.append(topic, values(20, 40))
+  await until(() => recorder.seen.length === 40)
+  expect(recorder.numbers).toEqual(upTo(40))
+})
+
+test("a group that Kafka does not let in is told once, with what to do, and shown until it does", async () => {
+  const { lines, logger } = listening()
+  const { proxy, log } = await openThrough({ logger })
+  const topic = valueTopic("forbidden")
+  await log.append(topic, values(0, 20))
+  const groupAuthorizationFailed = 30
+  let refusals = 0
+  proxy.change((request, answer) => {
+    if (request !== requests.joinGroup || refusals === 2) return
+    refusals++
+    answer.writeInt16BE(groupAuthorizationFailed, errorAt)
+  })
+  const recorder = new Recorder()
+  const subscribing = log.subscribe(topic, "readers", recorder)
+  await until(() => log.reach.state !== "running")
+  expect(log.reach.state).toMatch(/refuses group test-\w+\.readers\.forbidden .* may not join its groups/)
+  // What is appended is taken all the same.
+  expect(log.reach.isReached).toBe(true)
+  await log.append(topic, values(20, 30))
+  await subscribing
+  expect(log.reach.state).toBe("running")
+  await until(() => recorder.seen.length === 30)
+  expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
+    [50, expect.stringMatching(/refuses group .*Give kafka.user the rights .*Trying again$/)],
+    [30, expect.stringMatching(/^Kafka takes group .* again$/)],
+  ])
+})
+
+test("while Kafka refuses records, that is what is wrong, whatever else it answers; closing does not wait", async () => {
+  const { prefix } = options()
+  const { lines, logger } = listening()
+  const log = await openLog({ prefix, logger })
+  const [refused, other] = [valueTopic("refused"), valueTopic("other")]
+  await log.append(refused, values(0, 1))
+  await log.append(other, values(0, 1))
+  const needCopies = (count: string) =>
+    administer((admin) =>
+      admin.alterConfigs({
+        validateOnly: false,
+        resources: [
+          {
+            type: topicResource,
+            name: `${prefix}refused`,
+            configEntries: [{ name: "min.insync.replicas", value: count }],
+          },
+        ],
+      }),
+    )
+  await needCopies("2")
+  const waiting = log.append(refused, values(1, 2))
+  await until(() => !log.reach.isReached)
+  expect(log.reach.state).toMatch(/refuses records .*too few copies/)
+  expect(await collect(log.read(other))).toHaveLength(1)
+  await log.ends(refused)
+  expect(log.reach.isReached).toBe(false)
+  expect((await log.lags()).length).toBe(0)
+  await needCopies("1")
+  await waiting
+  expect([log.reach.isReached, log.reach.state]).toEqual([true, "running"])
+  expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
+    [50, expect.stringMatching(/refuses records: too few copies .*Start the brokers.*Trying again$/)],
+    [30, "Kafka takes records again"],
+  ])
+  await needCopies("2")
+  const pending = expect(log.append(refused, values(2, 3))).rejects.toThrow(MillwrightError)
+  await until(() => !log.reach.isReached)
+  await log.close()
+  await pending
 })
 
 test("a member has saved what it gives up before another one loads it", async () => {
@@ -522,6 +652,20 @@ describe("when Kafka goes away", () => {
     }
     await subscription.done
     expect(recorder.owned.size).toBe(0)
+  })
+
+  test("however many wait for it, no signal has the listeners of all of them", async () => {
+    const log = await openOwn()
+    const warnings: Error[] = []
+    const keep = (warning: Error) => void warnings.push(warning)
+    process.on("warning", keep)
+    await own.stop()
+    const waiting = upTo(16).map((n) => log.ends(valueTopic(`waited-${n}`)))
+    await until(() => !log.reach.isReached)
+    await own.start()
+    await Promise.all(waiting)
+    process.off("warning", keep)
+    expect(warnings).toEqual([])
   })
 
   test("opening waits for it, and says so once", async () => {

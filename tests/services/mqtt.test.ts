@@ -125,8 +125,8 @@ test("two processes with one client id: what to do about it is said", async () =
 })
 
 test("a wrong password is said, and the right one goes on", async () => {
-  const broker = await startBroker({ ingest: "right" })
-  const taking = await open(broker.url.replace("mqtt://", "mqtt://ingest:wrong@"))
+  const broker = await startBroker({ millwright: "right" })
+  const taking = await open(broker.url.replace("mqtt://", "mqtt://millwright:wrong@"))
   const client = taking.openClient()
   await client.start()
   await taking.hears(/Not authorized.*Check the user in mqtt.url and the password in mqtt.passwordFile/)

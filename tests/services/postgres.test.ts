@@ -1,6 +1,7 @@
+import pg from "pg"
 import { pino } from "pino"
 import { beforeEach, describe, expect, inject, onTestFinished, test } from "vitest"
-import { systemClock } from "../../core/clock.ts"
+import { type Clock, systemClock } from "../../core/clock.ts"
 import type { Database } from "../../core/db/database.ts"
 import { openPostgresDatabase, type PostgresOptions } from "../../core/db/postgres.ts"
 import { freePort } from "../../services/port.ts"
@@ -138,6 +139,70 @@ describe("a commit whose answer is lost", () => {
   })
 })
 
+describe("a server that says nothing", () => {
+  const answerMs = 500
+  let proxy: CuttingProxy
+  let through: URL
+
+  beforeEach(async () => {
+    through = new URL(url)
+    proxy = await startProxy(Number(through.port))
+    through.port = String(proxy.port)
+    return () => proxy.close()
+  })
+
+  test("is given up for another connection, is told, and delays a query only", async () => {
+    const database = await open({ url: through.href, answerMs })
+    await migrate(database)
+    let swallowed = 0
+    proxy.decide((sent) => (sent.includes('from "counter"') && swallowed++ === 0 ? "swallow" : "pass"))
+    expect(await value(database)).toBe(0)
+    expect(swallowed).toBe(2)
+    expect(errors()).toEqual([
+      expect.stringMatching(/^PostgreSQL at .* can't be used: it does not answer\. Check the address/),
+    ])
+    expect(database.reach.state).toBe("running")
+  })
+
+  test("nor to a commit: the transaction is made once", async () => {
+    const database = await open({ url: through.href, answerMs })
+    await migrate(database)
+    const { runs, done } = increment(database)
+    let swallowed = 0
+    proxy.decide((sent) => (sent.includes("commit\0") && swallowed++ === 0 ? "swallow" : "pass"))
+    expect(await done()).toBe("done")
+    expect(await value(database)).toBe(1)
+    expect(runs.count).toBe(2)
+  })
+
+  test("keeps nobody who closes, and no command", async () => {
+    const waiting = await open({ url: through.href, answerMs })
+    const hasty = await open({ url: through.href, answerMs, waits: false })
+    await migrate(waiting)
+    proxy.decide(() => "swallow")
+    await expect(value(hasty)).rejects.toMatchObject({ code: "SERVER_UNREACHABLE" })
+    const refused = expect(value(waiting)).rejects.toMatchObject({ code: "SERVER_UNREACHABLE" })
+    while (errors().length === 0) await systemClock.sleep(10)
+    await Promise.all([waiting.close(), hasty.close()])
+    await refused
+  })
+
+  test("is not meant where others bring the tables up to date and it takes longer", async () => {
+    const holder = new pg.Client(url)
+    await holder.connect()
+    onTestFinished(() => holder.end())
+    await holder.query("select pg_advisory_lock(4771203116)")
+    const opening = open({ answerMs })
+    const longWaiting = `select pid from pg_stat_activity where wait_event = 'advisory'
+      and now() - query_start > interval '${2 * answerMs} milliseconds'`
+    while ((await holder.query(longWaiting)).rows.length === 0 && errors().length === 0)
+      await systemClock.sleep(10)
+    await holder.query("select pg_advisory_unlock(4771203116)")
+    expect((await opening).reach.state).toBe("running")
+    expect(errors()).toEqual([])
+  })
+})
+
 describe("a server that goes away", () => {
   test("and comes back, by a stop or a kill: what was begun is done once, and it is told once", async () => {
     const server = await startPostgres()
@@ -155,7 +220,7 @@ describe("a server that goes away", () => {
       const result = done()
       while (errors().length === 0) await systemClock.sleep(10)
       expect(database.reach.isReached).toBe(false)
-      expect(database.reach.state).toMatch(/^unreachable at 127.0.0.1:/)
+      expect(database.reach.state).toMatch(/^not usable at 127.0.0.1:/)
       await server.start()
       expect(await result).toBe("done")
       expect(await value(database)).toBe(at + 1)
@@ -372,6 +437,28 @@ describe("transactions of several processes", () => {
     })
     expect(runs.count).toBe(40)
     expect(await value(other)).toBe(40)
+  })
+
+  test("run again after a pause also during a shutdown", async () => {
+    const stop = new AbortController()
+    let cutShort = 0
+    const clock: Clock = {
+      now: systemClock.now,
+      sleep(ms, signal) {
+        if (signal?.aborted) cutShort += 1
+        return systemClock.sleep(ms, signal)
+      },
+    }
+    const database = await open({ clock, signal: stop.signal })
+    await migrate(database)
+    const { runs, done } = increment(database)
+    runs.between = async () => {
+      stop.abort()
+      if (runs.count <= 3) await administer(url, "update counter set value = value + 1")
+    }
+    expect(await done()).toBe("done")
+    expect(runs.count).toBe(4)
+    expect(cutShort).toBe(0)
   })
 
   test("run again also where the work made another error of the clash, or none", async () => {

@@ -1,8 +1,11 @@
 import { once } from "node:events"
 import { connect, createServer, type Socket } from "node:net"
 
-/** What becomes of bytes from a client: passed on, lost with the connection, passed on but unanswered, or kept back. */
-type Fate = "pass" | "lose" | "lose-answer" | "hold"
+/**
+ * What becomes of bytes from a client: passed on, lost with the connection, passed on but unanswered, kept back, or
+ * swallowed: the connection stays as it is.
+ */
+type Fate = "pass" | "lose" | "lose-answer" | "hold" | "swallow"
 
 export type CuttingProxy = {
   readonly port: number
@@ -31,6 +34,7 @@ export async function startProxy(target: number): Promise<CuttingProxy> {
     let isCut = false
     client.on("data", (sent) => {
       const fate = fateOf(sent)
+      if (fate === "swallow") return
       if (fate === "hold") {
         isCut = true
         held.push(() => upstream.write(sent))

@@ -136,6 +136,15 @@ describe("PostgreSQL", () => {
     )
   })
 
+  test("as root it says so where the user postgres can't reach its place", async () => {
+    const closed = await mkdtemp(join(tmpdir(), "millwright-closed-"))
+    onTestFinished(() => rm(closed, { recursive: true }))
+    const starting = own(startPostgres({ directory: join(closed, "postgres") }))
+    if (process.getuid?.() === 0)
+      await expect(starting).rejects.toThrow("runs as the user postgres, which can't reach")
+    else await starting
+  })
+
   test("wants the password", async () => {
     const client = new pg.Client(inject("servers").postgres.replace(/:[^:@]+@/, ":wrong@"))
     await expect(client.connect()).rejects.toThrow("password authentication failed")
@@ -177,7 +186,8 @@ describe("mosquitto", () => {
     expect(await received(server.url, 1)).toEqual(["kept"])
   })
 
-  test("lets in whom services/make-secrets.sh makes a password for, and nobody else", async () => {
+  /** With the users of services/make-secrets.sh and the rights of services/mosquitto.acl, as docker-compose.yml has it. */
+  async function startComposed() {
     const directory = await mkdtemp(join(tmpdir(), "millwright-secrets-"))
     onTestFinished(() => rm(directory, { recursive: true }))
     await promisify(execFile)("sh", [join(root, "services/make-secrets.sh"), directory])
@@ -185,6 +195,11 @@ describe("mosquitto", () => {
     const read = async (name: string) => (await readFile(join(directory, name), "utf8")).trim()
     const [password, gateway] = [await read("mqtt-password.txt"), await read("mqtt-gateway-password.txt")]
     const server = await own(startMosquitto({ users: { millwright: password }, passwordFile }))
+    return { server, password, gateway }
+  }
+
+  test("lets in whom services/make-secrets.sh makes a password for, and nobody else", async () => {
+    const { server, password, gateway } = await startComposed()
     const connected = async (options: { username?: string; password?: string }) => {
       const client = await mqtt.connectAsync(server.url, { ...options, reconnectPeriod: 0 })
       await client.endAsync()
@@ -192,6 +207,41 @@ describe("mosquitto", () => {
     await connected({ username: "gateway", password: gateway })
     await expect(connected({ username: "gateway", password })).rejects.toThrow("Not authorized")
     await expect(connected({})).rejects.toThrow("Not authorized")
+  })
+
+  test("a gateway says telemetry and events and hears of orders; to make up an order is refused", async () => {
+    const { server, password, gateway } = await startComposed()
+    const open = async (options: mqtt.IClientOptions) => {
+      const client = await mqtt.connectAsync(server.url, {
+        ...options,
+        protocolVersion: 5,
+        reconnectPeriod: 0,
+      })
+      onTestFinished(() => client.endAsync(true))
+      return client
+    }
+    const hear = async (client: mqtt.MqttClient, filter: string) => {
+      const heard: string[] = []
+      client.on("message", (topic) => heard.push(topic))
+      await client.subscribeAsync(filter, { qos: 1 })
+      return heard
+    }
+    const ours = await open({ username: "millwright", password })
+    const device = await open({ username: "gateway", password: gateway })
+    const taken = await hear(ours, "$share/millwright/v1/#")
+    const shown = await hear(device, "v1/#")
+    const told = ["v1/north/P-1/telemetry", "v1/north/P-1/telemetry/flow", "v1/north/P-1/events"]
+    for (const topic of told) await device.publishAsync(topic, "{}", { qos: 1 })
+    await vi.waitFor(() => expect(taken).toEqual(told))
+    for (const topic of ["v1/north/P-1/orders", "v1/north/P-1/detections", "acme/P-1"]) {
+      // Each on a connection of its own: before 2.0.22 mosquitto ends one that was refused something, if
+      // max_queued_messages is 0.
+      const forger = await open({ username: "gateway", password: gateway })
+      await expect(forger.publishAsync(topic, "{}", { qos: 1 })).rejects.toThrow("Not authorized")
+    }
+    const said = ["v1/north/P-1/orders", "v1/north/P-1/detections"]
+    for (const topic of said) await ours.publishAsync(topic, "{}", { qos: 1 })
+    await vi.waitFor(() => expect(shown).toEqual(said))
   })
 
   test("services/make-secrets.sh changes no secret that is there", async () => {

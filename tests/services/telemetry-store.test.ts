@@ -4,12 +4,15 @@ import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { promisify } from "node:util"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import fc from "fast-check"
 import { pino } from "pino"
 import { afterEach, describe, expect, inject, onTestFinished, test, vi } from "vitest"
 import { systemClock } from "../../core/clock.ts"
 import type { Series, Span, TelemetryStore } from "../../core/telemetry.ts"
 import { type AssetEvent, partOf } from "../../core/vocabulary.ts"
+import { InfluxConnection } from "../../ingest/historian/influx-connection.ts"
 import { requestsOf, SetAside } from "../../ingest/historian/influx-lines.ts"
 import { type InfluxTelemetry, openInfluxTelemetry } from "../../ingest/historian/influx-store.ts"
 import { startInflux } from "../../services/influx.ts"
@@ -292,6 +295,53 @@ describe("what is written to InfluxDB", () => {
   })
 })
 
+describe("a request to InfluxDB", () => {
+  /** Bytes of what was sent and received that something still holds. */
+  async function heldBytes(): Promise<number> {
+    setFlagsFromString("--expose-gc")
+    const collect: () => void = runInNewContext("gc")
+    // Some is let go of in the turn after.
+    for (let turns = 0; turns < 20; turns++) {
+      collect()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return process.memoryUsage().arrayBuffers
+  }
+
+  test("leaves nothing of itself in memory", async () => {
+    const { influx, bucket } = await openIn()
+    const connection = new InfluxConnection({ ...influx, bucket })
+    onTestFinished(() => connection.close())
+    const text = "x".repeat(400_000)
+    const write = (step: number) => connection.write(`event,asset=a,code=c text="${text}" ${startMs + step}`)
+    const ask = async () => {
+      const rows = []
+      for await (const piece of connection.query(`SELECT count(text) FROM event WHERE code != '${text}'`))
+        rows.push(piece)
+      return rows
+    }
+    await write(0)
+    await ask()
+    const before = await heldBytes()
+    for (let step = 1; step <= 20; step++) {
+      await write(step)
+      await ask()
+    }
+    expect((await heldBytes()) - before).toBeLessThan(4_000_000)
+  })
+
+  test("ends when the connection is closed, and there is none after it", async () => {
+    const { influx, bucket, store } = await openIn()
+    await store.write(Array.from({ length: 50_000 }, (_, index) => atLevel(startMs + index, index)))
+    const connection = new InfluxConnection({ ...influx, bucket })
+    const reading = (async () => {
+      for await (const _ of connection.query("SELECT value FROM sample")) connection.close()
+    })()
+    await expect(reading).rejects.toThrow(/abort/i)
+    await expect(connection.write("")).rejects.toThrow(/abort/i)
+  })
+})
+
 describe("downsampling in InfluxDB", () => {
   const minute = 60_000
 
@@ -512,7 +562,7 @@ describe("an InfluxDB that goes and comes", () => {
     expect(expected).toBe(acknowledged * perBatch)
   })
 
-  test("whose disk is full refuses until there is room, and is not said to come and go", async () => {
+  test("whose disk is full is said to refuse, once, until there is room", async () => {
     const influx = await ownInflux()
     const { store, said } = await open(influx, influx.bucket)
     await reached(store)
@@ -526,14 +576,50 @@ describe("an InfluxDB that goes and comes", () => {
         message: expect.stringMatching(/\(500\): .*file too large.*disk is full/),
       })
     }
-    expect(store.reach.state).toBe("running")
-    expect(said).toEqual([])
+    expect(store.reach.state).toMatch(/refuses what is written \(500\)/)
     await limitFiles("unlimited")
     await store.write(batch)
+    expect(store.reach.state).toBe("running")
+    expect(said.map(({ msg }) => msg)).toEqual([
+      expect.stringMatching(/can't be used: it refuses what is written \(500\).*disk is full/),
+      "InfluxDB answers again",
+    ])
     expect(await samples(store, level)).toHaveLength(batch.length)
     await influx.kill()
     await influx.start()
     expect(await samples(store, level)).toHaveLength(batch.length)
+  })
+
+  test("that refuses what is written is not in order because it is there again", async () => {
+    const influx = await ownInflux()
+    const { store, heard } = await open(influx, influx.bucket)
+    await reached(store)
+    const into = `/api/v2/write?org=${influx.org}&bucket=${influx.bucket}&precision=ms`
+    await ask(influx, into, `sample,asset=tank-1,signal=level value="full" ${startMs}`)
+    await expect(store.write([atLevel(startMs + 1, 1)])).rejects.toMatchObject({ code: "STORE_FAILED" })
+    expect(store.reach.state).toMatch(/refuses what is written \(422\)/)
+    await influx.stop()
+    await expect(samples(store, level)).rejects.toMatchObject(unreachable)
+    expect(store.reach.state).toMatch(/nothing listens/)
+    await influx.start()
+    await vi.waitFor(() => expect(heard(/refuses what is written \(422\)/)).toHaveLength(2), {
+      timeout: 60_000,
+    })
+    expect(store.reach.isReached).toBe(false)
+    await store.write([
+      {
+        ...{
+          kind: "event",
+          site: "plant",
+          asset: "tank-1",
+          code: "filled",
+          atMs: startMs,
+          arrivedMs: startMs,
+        },
+        attributes: {},
+      },
+    ])
+    expect(store.reach.state).toBe("running")
   })
 
   test("a read that it broke off goes on where it was", async () => {

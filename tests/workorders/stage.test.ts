@@ -228,6 +228,44 @@ test("when another process takes a partition over, the others go on, and so does
   expect((await contents(database)).order_outbox).toEqual([])
 })
 
+test("a partition that another process claimed and the log leaves here stops the stage, which skips nothing so", async () => {
+  const warnings: string[] = []
+  const logger = pino({ level: "warn" }, { write: (line) => warnings.push(line) })
+  const { stage, request, log, database, clock } = await plant(await scratch())
+  const [lost] = oddAndOther(["P-101", "P-102", "P-103"], log.partitions)
+  const workOrders = stage({ logger })
+  await workOrders.prepare()
+  await workOrders.start()
+  const stopped = expect(workOrders.done).rejects.toMatchObject({ code: "OWNER_REPLACED" })
+  const positions = new Positions(database, "workorders", topics.workOrderRequests.name)
+  await positions.claim(partitionOf(lost, log.partitions))
+  await request(open(1, { asset: lost }))
+  while (warnings.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await clock.advance(31_000)
+  await stopped
+  await workOrders.close()
+})
+
+test("an owner that was replaced publishes nothing more, also where it has yet to hear of it", async () => {
+  const warnings: string[] = []
+  const logger = pino({ level: "warn" }, { write: (line) => warnings.push(line) })
+  const { stage, events, log, database, clock } = await plant(await scratch())
+  const [lost, kept] = oddAndOther(["P-101", "P-102", "P-103"], log.partitions)
+  const workOrders = stage({ logger })
+  await workOrders.prepare()
+  await workOrders.start()
+  const positions = new Positions(database, "workorders", topics.workOrderRequests.name)
+  await positions.claim(partitionOf(lost, log.partitions))
+  await take(database, open(1, { asset: lost, mergeKey: "1" }), open(2, { asset: kept, mergeKey: "2" }))
+  await clock.advance(1000)
+  expect((await events(1)).map(({ order }) => order.asset)).toEqual([kept])
+  expect(warnings.filter((line) => line.includes("has taken over this partition"))).toHaveLength(1)
+  await giveAndTake(log, topics.workOrderRequests, "workorders")
+  expect((await events(2)).map(({ order }) => order.asset)).toEqual([kept, lost])
+  await workOrders.close()
+  expect((await contents(database)).order_outbox).toEqual([])
+})
+
 test("events that somebody else left are published within a second, those of a partition by its owner alone", async () => {
   const { stage, request, events, log, database, clock } = await plant(await scratch())
   const [other, own] = oddAndOther(["P-101", "P-102", "P-103"], log.partitions)

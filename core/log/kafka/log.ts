@@ -3,7 +3,7 @@ import type { Admin, Cluster, RetryOptions } from "kafkajs"
 import type { Logger } from "pino"
 import { type Clock, every } from "../../clock.ts"
 import { MillwrightError } from "../../errors.ts"
-import { Reach } from "../../reach.ts"
+import type { Reach } from "../../reach.ts"
 import type { Topic } from "../../topics.ts"
 import {
   boundIn,
@@ -22,7 +22,9 @@ import { groupIdOf, lagsOf } from "./lags.ts"
 import { briefly, clusterOf, forEver, type KafkaAccess, type KafkaLogin, Line } from "./line.ts"
 import { highMarks, type Marks, marksOf } from "./marks.ts"
 import { Member } from "./member.ts"
+import { KafkaReach, type Refusable } from "./reach.ts"
 import { Reader } from "./reader.ts"
+import { shapeOf } from "./record.ts"
 import { Sender } from "./sender.ts"
 import { Session } from "./session.ts"
 import { settled } from "./settle.ts"
@@ -78,15 +80,16 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
  */
 export class KafkaLog implements Log {
   readonly partitions: number
-  readonly reach: Reach
+  readonly reach: KafkaReach
   private readonly options: KafkaLogOptions
   private readonly access: KafkaAccess
   private readonly logger: Logger
   private readonly stop = new AbortController()
+  /** Of each question that Kafka has not answered yet. */
+  private readonly asked = new Set<AbortController>()
   private readonly line: Line
   private readonly admin: Admin
   private readonly cluster: Cluster
-  private readonly sender: Sender
   private readonly appender: Appender
   private readonly ensured = new Map<string, Promise<void>>()
   private readonly members = new Map<Member<unknown>, { readonly group: string; readonly topic: string }>()
@@ -109,7 +112,7 @@ export class KafkaLog implements Log {
       ssl: options.ssl ?? false,
       ...(options.sasl && { sasl: options.sasl }),
     }
-    this.reach = new Reach({
+    this.reach = new KafkaReach({
       name: "Kafka",
       where: brokers.join(", "),
       clock,
@@ -120,13 +123,13 @@ export class KafkaLog implements Log {
     this.line = this.newLine(briefly)
     this.admin = this.line.kafka.admin()
     this.cluster = clusterOf(this.line)
-    this.sender = new Sender({ clock, logger, reach: this.reach, openLine: () => this.newLine(briefly) })
+    const sender = new Sender({ clock, logger, reach: this.reach, openLine: () => this.newLine(briefly) })
     this.appender = new Appender({
       prefix,
       partitions,
       clientId,
       clock,
-      sender: this.sender,
+      sender,
       ensure: (topic) => this.ensure(topic),
       lingerMs,
     })
@@ -134,7 +137,7 @@ export class KafkaLog implements Log {
 
   /** Resolves once Kafka has answered; from then on it is watched. */
   async meet(signal?: AbortSignal): Promise<void> {
-    await this.ask(() => this.connect(), signal)
+    await this.ask(() => this.connect(), { also: signal })
     if (this.reach.waits) this.watching = this.watch()
   }
 
@@ -147,8 +150,11 @@ export class KafkaLog implements Log {
     const name = this.nameOf(topic)
     const { clock, prefix } = this.options
     const logger = this.logger.child({ topic: topic.name, group })
+    const groupId = groupIdOf(prefix, group, topic.name)
+    const refusable: Refusable = `group ${groupId}`
     const member = new Member<T>(consumer, {
       topic: name,
+      shape: shapeOf(topic),
       compacted: topic.compacted,
       clock,
       logger,
@@ -156,21 +162,26 @@ export class KafkaLog implements Log {
         new Session(
           {
             topic: name,
-            groupId: groupIdOf(prefix, group, topic.name),
+            groupId,
             partitions: this.partitions,
             patient: topic.patient,
             line: this.newLine(forEver),
-            isReached: () => this.reach.isReached,
+            isAnswering: () => this.reach.isAnswering,
             clock,
             logger,
           },
           listener,
         ),
       marks: (signal) => this.marks(name, signal),
+      refused: (reason) => void this.reach.refused(refusable, reason),
+      accepted: () => this.reach.accepted(refusable),
     })
     const told = member as unknown as Member<unknown>
     this.members.set(told, { group, topic: topic.name })
-    this.keep(member, () => this.members.delete(told))
+    this.keep(member, () => {
+      this.members.delete(told)
+      this.reach.forget(refusable)
+    })
     await member.joined
     return member
   }
@@ -213,12 +224,13 @@ export class KafkaLog implements Log {
 
   async ends(topic: Topic<unknown>): Promise<readonly Position[]> {
     await this.ensure(topic)
-    return this.ask(() => highMarks(this.cluster, this.nameOf(topic)))
+    const name = this.nameOf(topic)
+    return this.ask(() => highMarks(this.cluster, name), { about: `topic ${name}` })
   }
 
   /** While Kafka is away a server tells what it knew last: whoever scrapes metrics must not wait for it. */
   async lags(): Promise<readonly Lag[]> {
-    if (this.reach.waits && !this.reach.isReached) return this.lastLags
+    if (this.reach.waits && !this.reach.isAnswering) return this.lastLags
     this.asking ??= this.askLags().finally(() => {
       this.asking = undefined
     })
@@ -228,7 +240,8 @@ export class KafkaLog implements Log {
   /** Throws `USAGE` while the group has members. */
   async declareDead(topic: Topic<unknown>, group: string): Promise<void> {
     const groupId = groupIdOf(this.options.prefix, group, topic.name)
-    const { groups } = await this.ask(() => this.admin.describeGroups([groupId]))
+    const about = `group ${groupId}` as const
+    const { groups } = await this.ask(() => this.admin.describeGroups([groupId]), { about })
     const found = groups.find((one) => one.groupId === groupId)
     if (found === undefined || found.state === "Dead") return
     if (found.members.length > 0) {
@@ -237,13 +250,14 @@ export class KafkaLog implements Log {
         `the group ${group} still reads ${topic.name}: stop its ${found.members.length} members first`,
       )
     }
-    await this.ask(() => this.admin.deleteGroups([groupId]))
+    await this.ask(() => this.admin.deleteGroups([groupId]), { about })
   }
 
   /** Waits for what is in flight, but not for a server that is gone. */
   async close(): Promise<void> {
     if (this.stop.signal.aborted) return
     this.stop.abort()
+    for (const one of this.asked) one.abort()
     this.poke.abort()
     await this.appender.close()
     // What stopped one of them its own `done` has told.
@@ -264,7 +278,8 @@ export class KafkaLog implements Log {
     const { reach } = this
     const { clock } = this.options
     const logger = this.logger.child({ topic: topic.name })
-    return new Reader<T>(this.nameOf(topic), positions, { line: this.newLine(briefly), reach, clock, logger })
+    const line = this.newLine(briefly)
+    return new Reader<T>(this.nameOf(topic), positions, { line, reach, clock, logger, shape: shapeOf(topic) })
   }
 
   private keep(one: Subscription, forget: () => void): void {
@@ -282,8 +297,9 @@ export class KafkaLog implements Log {
     if (ensuring === undefined) {
       const { admin, cluster } = this
       const name = this.nameOf(topic)
-      ensuring = this.ask(() =>
-        ensureTopic({ admin, cluster, clock: this.options.clock }, name, topic, this.options),
+      ensuring = this.ask(
+        () => ensureTopic({ admin, cluster, clock: this.options.clock }, name, topic, this.options),
+        { about: `topic ${name}` },
       )
       this.ensured.set(topic.name, ensuring)
       // Whoever asks next tries again.
@@ -293,20 +309,34 @@ export class KafkaLog implements Log {
   }
 
   private marks(name: string, signal?: AbortSignal): Promise<Marks> {
-    return this.ask(() => marksOf(this.cluster, name), signal)
+    return this.ask(() => marksOf(this.cluster, name), { about: `topic ${name}`, also: signal })
   }
 
-  /** Repeats a question to Kafka until it is answered or this log closes. */
-  private async ask<R>(question: () => Promise<R>, also?: AbortSignal): Promise<R> {
+  /** Repeats a question to Kafka until it is answered, this log closes, or `also` aborts; `about` is what it may refuse. */
+  private async ask<R>(
+    question: () => Promise<R>,
+    { about, also }: { readonly about?: Refusable; readonly also?: AbortSignal | undefined } = {},
+  ): Promise<R> {
     const { signal } = this.stop
     if (signal.aborted) throw closed()
-    const either = also === undefined ? signal : AbortSignal.any([signal, also])
+    // Of its own, since many wait at once, and one signal would have the listeners of all of them.
+    const either = new AbortController()
+    const end = () => either.abort()
+    this.asked.add(either)
+    if (also?.aborted) end()
+    also?.addEventListener("abort", end)
     const isTrouble = (error: unknown) => !signal.aborted && !(error instanceof MillwrightError)
+    const work = () => settled(this.options.clock, either.signal, question)
     try {
-      return await this.reach.until(() => settled(this.options.clock, either, question), either, isTrouble)
+      return about === undefined
+        ? await this.reach.until(work, either.signal, isTrouble)
+        : await this.reach.taken(about, work, either.signal, isTrouble)
     } catch (error) {
       if (signal.aborted && !(error instanceof MillwrightError)) throw closed(error)
       throw error
+    } finally {
+      this.asked.delete(either)
+      also?.removeEventListener("abort", end)
     }
   }
 
@@ -325,7 +355,10 @@ export class KafkaLog implements Log {
       return undefined
     }
     const { admin, cluster } = this
-    this.lastLags = await this.ask(() => lagsOf({ admin, cluster, prefix: this.options.prefix, live }))
+    const { prefix } = this.options
+    this.lastLags = await this.ask(() => lagsOf({ admin, cluster, prefix, live }), {
+      about: "offsets of groups",
+    })
     return this.lastLags
   }
 
@@ -337,8 +370,6 @@ export class KafkaLog implements Log {
       await clock.sleep(watchMs, this.poke.signal)
       if (signal.aborted) return
       this.poke = new AbortController()
-      // While a request can't be taken, that is what is wrong, though Kafka may answer this question.
-      if (this.sender.isTroubled) return
       try {
         await this.ask(() => this.cluster.refreshMetadata())
       } catch (error) {

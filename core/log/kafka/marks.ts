@@ -43,7 +43,7 @@ export function lost(topic: string, partition: number, position: Position, end: 
   return new MillwrightError(
     "LOG_LOST",
     `Kafka's topic ${topic} ends at ${end} in partition ${partition}, but ${position} was read before: ` +
-      "the topic was made anew, or Kafka was restored from an older copy. Restore Kafka's data and the database from " +
-      "the same time, or set another kafka.prefix together with a new database.",
+      "the topic was made anew, or Kafka was restored from an older copy. Restore Kafka and the database from the same " +
+      "time, or begin with an empty log: docs/services.md, Backup.",
   )
 }

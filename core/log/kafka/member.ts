@@ -4,12 +4,13 @@ import { type Clock, every } from "../../clock.ts"
 import { MillwrightError, messageOf } from "../../errors.ts"
 import type { Consumer, LogRecord, Position, Subscription } from "../log.ts"
 import { lost, type Marks } from "./marks.ts"
-import { toRecord } from "./record.ts"
+import { type Shape, toRecord } from "./record.ts"
 import type { Offset, Session, SessionListener } from "./session.ts"
 import { isPassing } from "./settle.ts"
 
-/** How long to wait before joining again after kafkajs has given up. */
+/** How long to wait before joining again after kafkajs has given up; longer each time that Kafka refuses. */
 const rejoinMs = 1000
+const longestRejoinMs = 30_000
 /** A broker that has just started may tell an end that is too low for a moment: so often is it asked again. */
 const endAskedTimes = 5
 const askAgainMs = 1000
@@ -23,10 +24,13 @@ type Owned = {
   committed: Position
   /** What Kafka was told last. */
   told: Position
+  /** Asked for once more, since what came was further on. */
+  sought?: Position
 }
 
 export type MemberOptions = {
   readonly topic: string
+  readonly shape: Shape
   /** Between two records of it others may be missing. */
   readonly compacted: boolean
   readonly clock: Clock
@@ -35,6 +39,9 @@ export type MemberOptions = {
   readonly openSession: (listener: SessionListener) => Session
   /** Where the partitions begin and end now. Waits out an outage, until the signal. */
   readonly marks: (signal: AbortSignal) => Promise<Marks>
+  /** Told each time that Kafka does not let this member in, and once it has. */
+  readonly refused: (reason: unknown) => void
+  readonly accepted: () => void
 }
 
 /** One member of a group: its partitions, and the handing over of their records one batch at a time. */
@@ -53,6 +60,11 @@ export class Member<T> implements Subscription, SessionListener {
   private generation = 0
   /** Changes of partitions that are not through yet. */
   private changes = 0
+  /** Kafka waits for this member to agree. */
+  private owesAgreement = false
+  /** Since it was last in the group: how often it was refused. */
+  private refusals = 0
+  private wasIn = false
   private join!: { resolve(): void; reject(error: unknown): void }
 
   constructor(consumer: Consumer<T>, options: MemberOptions) {
@@ -91,6 +103,10 @@ export class Member<T> implements Subscription, SessionListener {
 
   assigned(partitions: readonly number[]): void {
     const generation = ++this.generation
+    this.owesAgreement = false
+    this.refusals = 0
+    this.wasIn = true
+    this.options.accepted()
     this.change(async () => {
       // Nothing is left after a rebalance that this member agreed to; one that was thrown out has it all.
       await this.release()
@@ -100,15 +116,18 @@ export class Member<T> implements Subscription, SessionListener {
   }
 
   agrees(): boolean {
-    if (this.changes > 0) {
-      this.generation++
-      return false
-    }
-    if (this.owned.size === 0) return true
+    if (this.changes === 0 && this.owned.size === 0) return true
     this.generation++
-    this.session.pause(this.partitions)
-    this.change(() => this.release())
+    this.owesAgreement = true
+    if (this.changes === 0) {
+      this.session.pause(this.partitions)
+      this.change(() => this.release())
+    }
     return false
+  }
+
+  isForgotten(): boolean {
+    return this.owesAgreement && this.changes === 0
   }
 
   async handle(batches: readonly Batch[]): Promise<void> {
@@ -162,9 +181,10 @@ export class Member<T> implements Subscription, SessionListener {
 
   /** kafkajs has given up, and forgot who it was: everything is given back and loaded anew. */
   private async rejoin(reason: unknown): Promise<void> {
-    const { clock, logger, marks, openSession } = this.options
+    const { clock, marks, openSession } = this.options
     const { signal } = this.stop
     this.generation++
+    this.owesAgreement = false
     await this.exclusively(() => this.release())
     await this.session.close()
     try {
@@ -175,15 +195,26 @@ export class Member<T> implements Subscription, SessionListener {
       this.fail(error)
       return
     }
-    // As a cluster starts its groups can't be joined at first: that is no news.
-    logger[isPassing(reason) ? "debug" : "warn"](
-      { error: messageOf(reason) },
-      "this consumer fell out of its group, and joins it again",
-    )
-    await clock.sleep(rejoinMs, signal)
+    await clock.sleep(this.pauseAfter(reason), signal)
     if (signal.aborted) return
     this.session = openSession(this)
     this.session.start()
+  }
+
+  /** Tells why this member is not in its group; gives how long to wait before it is joined again, ms. */
+  private pauseAfter(reason: unknown): number {
+    const { logger, refused } = this.options
+    const fellOut = this.wasIn
+    this.wasIn = false
+    const error = messageOf(reason)
+    // As a cluster starts its groups can't be joined at first: that is no news.
+    if (isPassing(reason)) logger.debug({ error }, "this group can't be joined yet")
+    else if (fellOut) logger.warn({ error }, "this consumer fell out of its group, and joins it again")
+    else {
+      refused(reason)
+      return Math.min(rejoinMs * 2 ** this.refusals++, longestRejoinMs)
+    }
+    return rejoinMs
   }
 
   private async load(partitions: readonly number[], generation: number): Promise<void> {
@@ -225,16 +256,26 @@ export class Member<T> implements Subscription, SessionListener {
     const isGap = !this.options.compacted && Number(batch.messages[0]?.offset) > one.position
     if (!isGap) return true
     this.skipDeleted(partition, one, await this.marks())
-    if (Number(batch.messages[0]?.offset) <= one.position) return true
+    const missing = Number(batch.messages[0]?.offset) - one.position
+    if (missing <= 0) return true
+    // Asked for once more it is still not there: others' aborted transactions leave such gaps, and their compaction.
+    if (one.sought === one.position) {
+      this.options.logger.warn(
+        { partition, position: one.position, records: missing },
+        "Kafka has no records at some offsets that it kept: something else writes to this topic, or changed its settings",
+      )
+      return true
+    }
+    one.sought = one.position
     this.session.begin(partition, one.position)
     return false
   }
 
   private collect(batch: Batch, from: Position, into: LogRecord<T>[]): void {
-    const { logger } = this.options
+    const { logger, shape } = this.options
     for (const message of batch.messages) {
       if (Number(message.offset) < from) continue
-      const record = toRecord<T>(message, batch.partition, logger)
+      const record = toRecord<T>(message, batch.partition, { shape, logger })
       if (record !== undefined) into.push(record)
     }
   }

@@ -2,11 +2,11 @@ import type { Cluster } from "kafkajs"
 import type { Logger } from "pino"
 import type { Clock } from "../../clock.ts"
 import { MillwrightError } from "../../errors.ts"
-import type { Reach } from "../../reach.ts"
 import type { LogRecord, Position } from "../log.ts"
 import { clusterOf, type Line } from "./line.ts"
 import { lost, marksOf, refreshWhereStale } from "./marks.ts"
-import { type Message, toRecord } from "./record.ts"
+import type { KafkaReach } from "./reach.ts"
+import { type Message, type Shape, toRecord } from "./record.ts"
 import { settled } from "./settle.ts"
 import { isOf } from "./trouble.ts"
 
@@ -36,9 +36,10 @@ export class Reader<T> {
   private readonly topic: string
   private readonly line: Line
   private readonly cluster: Cluster
-  private readonly reach: Reach
+  private readonly reach: KafkaReach
   private readonly clock: Clock
   private readonly logger: Logger
+  private readonly shape: Shape
   private readonly stop = new AbortController()
 
   constructor(
@@ -49,7 +50,14 @@ export class Reader<T> {
       reach,
       clock,
       logger,
-    }: { readonly line: Line; readonly reach: Reach; readonly clock: Clock; readonly logger: Logger },
+      shape,
+    }: {
+      readonly line: Line
+      readonly reach: KafkaReach
+      readonly clock: Clock
+      readonly logger: Logger
+      readonly shape: Shape
+    },
   ) {
     this.topic = topic
     this.positions = positions
@@ -58,6 +66,7 @@ export class Reader<T> {
     this.reach = reach
     this.clock = clock
     this.logger = logger
+    this.shape = shape
   }
 
   /**
@@ -67,7 +76,8 @@ export class Reader<T> {
   next(): Promise<readonly Fetched<T>[]> {
     const { signal } = this.stop
     const isTrouble = (error: unknown) => !signal.aborted && !(error instanceof MillwrightError)
-    return this.reach.until(() => settled(this.clock, signal, () => this.ask()), signal, isTrouble)
+    const work = () => settled(this.clock, signal, () => this.ask())
+    return this.reach.taken(`topic ${this.topic}`, work, signal, isTrouble)
   }
 
   get isClosed(): boolean {
@@ -131,7 +141,7 @@ export class Reader<T> {
     for (const message of messages) {
       // An answer begins where the batch of records begins that the position lies in.
       if (Number(message.offset) < from || message.isControlRecord === true) continue
-      const record = toRecord<T>(message, partition, this.logger)
+      const record = toRecord<T>(message, partition, { shape: this.shape, logger: this.logger })
       if (record !== undefined) records.push(record)
     }
     return [{ partition, records, next: Math.max(from, Number(last.offset) + 1) }]

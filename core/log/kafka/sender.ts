@@ -1,8 +1,8 @@
 import type { Producer, TopicMessages } from "kafkajs"
 import type { Logger } from "pino"
 import type { Clock } from "../../clock.ts"
-import type { Reach } from "../../reach.ts"
 import { briefly, type Line } from "./line.ts"
+import type { KafkaReach } from "./reach.ts"
 import { isOf } from "./trouble.ts"
 
 /** kafkajs numbers the records of each partition with 32 bits and goes wrong where they are full. */
@@ -23,7 +23,7 @@ export const tooLargeErrors = ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"] as 
 export type SenderOptions = {
   readonly clock: Clock
   readonly logger: Logger
-  readonly reach: Reach
+  readonly reach: KafkaReach
   readonly openLine: () => Line
 }
 
@@ -39,8 +39,6 @@ export class Sender {
   private line: Line | undefined
   private connected: Connected | undefined
   private isCut = false
-  /** The request in hand has failed and is being repeated. */
-  isTroubled = false
 
   constructor(options: SenderOptions) {
     this.options = options
@@ -49,12 +47,15 @@ export class Sender {
   /** Resolves once every copy that must be is written. Rejects where the request itself is refused, and when closing. */
   async send(topicMessages: TopicMessages[], records: number): Promise<void> {
     const { reach } = this.options
-    const isTrouble = (error: unknown) => {
-      this.isTroubled = !this.isCut && !isOf(error, ...tooLargeErrors)
-      return this.isTroubled
+    const isTrouble = (error: unknown) => !this.isCut && !isOf(error, ...tooLargeErrors)
+    const request = () => this.request(topicMessages, records)
+    try {
+      await reach.taken("records", request, this.stop.signal, isTrouble)
+    } catch (error) {
+      // Where only the size is wrong Kafka takes records.
+      if (isOf(error, ...tooLargeErrors)) reach.accepted("records")
+      throw error
     }
-    await reach.until(() => this.request(topicMessages, records), this.stop.signal, isTrouble)
-    this.isTroubled = false
   }
 
   /** From now on nothing is repeated: what is under way is waited for, but not for a server that is gone. */
@@ -67,10 +68,6 @@ export class Sender {
     await Promise.race([this.connected?.producer.disconnect(), tooLong])
     enough.abort()
     this.cut()
-  }
-
-  get isClosing(): boolean {
-    return this.stop.signal.aborted
   }
 
   private async request(topicMessages: TopicMessages[], records: number): Promise<void> {

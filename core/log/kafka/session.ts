@@ -3,6 +3,7 @@ import type { Logger } from "pino"
 import { type Clock, every } from "../../clock.ts"
 import { messageOf } from "../../errors.ts"
 import type { Position } from "../log.ts"
+import { Gatherer } from "./gather.ts"
 import { forEver, type Line } from "./line.ts"
 
 /** A member that was silent for so long is taken for dead: its partitions go to others. */
@@ -30,6 +31,11 @@ export type SessionListener = {
    * soon; until it agrees nobody else gets its partitions.
    */
   agrees(): boolean
+  /**
+   * True: it did not agree, has nothing left to save since, and was not asked again. Where Kafka takes its heartbeat
+   * all the same nothing will be shared out, and the member would have no partitions for good.
+   */
+  isForgotten(): boolean
   /** Deals with what was read of several partitions. Never rejects. */
   handle(batches: readonly Batch[]): Promise<void>
   /** How far the group has come where Kafka does not know it yet. */
@@ -46,7 +52,7 @@ export type SessionOptions = {
   readonly patient: boolean
   readonly line: Line
   /** Whether Kafka answers, as far as is known. */
-  readonly isReached: () => boolean
+  readonly isAnswering: () => boolean
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -59,8 +65,7 @@ export class Session {
   private readonly listener: SessionListener
   private readonly consumer: KafkaConsumer
   private readonly stop = new AbortController()
-  private gathered: Batch[] = []
-  private handing: Promise<void> | undefined
+  private readonly gatherer: Gatherer<Batch>
   private heartbeat: (() => Promise<void>) | undefined
   private handedMs = Number.NEGATIVE_INFINITY
   private end: (error: unknown) => void = () => {}
@@ -68,6 +73,7 @@ export class Session {
   constructor(options: SessionOptions, listener: SessionListener) {
     this.options = options
     this.listener = listener
+    this.gatherer = new Gatherer((batches) => this.hand(batches))
     this.ended = new Promise((resolve) => {
       this.end = resolve
     })
@@ -133,9 +139,9 @@ export class Session {
 
   /** Leaves the group; without a goodbye where Kafka does not answer. */
   async close(): Promise<void> {
-    const { clock, line, logger, isReached } = this.options
+    const { clock, line, logger, isAnswering } = this.options
     this.stop.abort()
-    if (!isReached()) return line.cut()
+    if (!isAnswering()) return line.cut()
     const enough = new AbortController()
     const left = this.commit()
       .then(() => this.consumer.disconnect())
@@ -149,7 +155,7 @@ export class Session {
 
   private listen(): void {
     const { topic } = this.options
-    const { GROUP_JOIN, REBALANCING, CRASH } = this.consumer.events
+    const { GROUP_JOIN, REBALANCING, HEARTBEAT, CRASH } = this.consumer.events
     this.consumer.on(GROUP_JOIN, ({ payload }) => {
       const partitions = payload.memberAssignment[topic] ?? []
       // At once, since kafkajs would begin where the group's offsets on Kafka say.
@@ -161,6 +167,9 @@ export class Session {
       if (!this.stop.signal.aborted && !this.listener.agrees()) {
         throw new Error("partitions are still being saved, the group is joined again after that")
       }
+    })
+    this.consumer.on(HEARTBEAT, () => {
+      if (this.listener.isForgotten()) this.end(new Error("Kafka shares nothing out anew after all"))
     })
     this.consumer.on(CRASH, ({ payload }) => this.end(payload.error))
   }
@@ -174,32 +183,23 @@ export class Session {
       partitionsConsumedConcurrently: partitions,
       eachBatch: ({ batch, heartbeat }) => {
         this.heartbeat = heartbeat
-        this.gathered.push(batch)
-        this.handing ??= this.hand()
-        return this.handing
+        return this.gatherer.add(batch)
       },
     })
   }
 
   /** Hands over all batches of one answer together: one transaction downstream instead of one for each partition. */
-  private async hand(): Promise<void> {
+  private async hand(batches: readonly Batch[]): Promise<void> {
     const { clock, patient } = this.options
-    await new Promise((resolve) => setImmediate(resolve))
-    const batches = this.gathered
-    this.gathered = []
-    try {
-      await this.listener.handle(batches)
-      const restMs = this.handedMs + patientMs - clock.now()
-      if (patient && restMs > 0) await clock.sleep(restMs, this.stop.signal)
-      this.handedMs = clock.now()
-    } finally {
-      this.handing = undefined
-    }
+    await this.listener.handle(batches)
+    const restMs = this.handedMs + patientMs - clock.now()
+    if (patient && restMs > 0) await clock.sleep(restMs, this.stop.signal)
+    this.handedMs = clock.now()
   }
 
   /** While a batch is in hand kafkajs waits, and its heart with it. */
   private async beat(): Promise<void> {
-    if (this.handing === undefined || this.heartbeat === undefined) return
+    if (!this.gatherer.isBusy || this.heartbeat === undefined) return
     try {
       await this.heartbeat()
     } catch (error) {

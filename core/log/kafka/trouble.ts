@@ -29,6 +29,11 @@ export function isOf(error: unknown, ...types: readonly string[]): boolean {
   return kafkaTypes(error).some((type) => types.includes(type))
 }
 
+/** Kafka answered, and does not do this one thing: what else it is asked may go well. */
+export function isRefusal(error: unknown): boolean {
+  return kafkaTypes(error).length > 0 && !isOf(error, ...loginErrors)
+}
+
 /** The connection broke, which tells nothing yet of whether the server still is there. */
 export function isBroken(error: unknown): boolean {
   return [...layersOf(error)].some(
@@ -36,7 +41,14 @@ export function isBroken(error: unknown): boolean {
   )
 }
 
-const rights = "Give kafka.user the rights that docs/operations.md lists"
+const loginErrors = [
+  "ILLEGAL_SASL_STATE",
+  "UNSUPPORTED_SASL_MECHANISM",
+  "SASL_AUTHENTICATION_FAILED",
+] as const
+
+const rights = "Give kafka.user the rights that docs/services.md lists"
+const startBrokers = "Start the brokers that are down"
 const ca = "Set kafka.ca to the certificate of its authority"
 
 const broken: Trouble = {
@@ -76,8 +88,10 @@ const byType: Readonly<Record<string, Trouble>> = {
   },
   NOT_ENOUGH_REPLICAS: {
     why: "too few copies of a partition are alive to take records",
-    todo: "Start the brokers that are down",
+    todo: startBrokers,
   },
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: { why: "too few copies of a partition were written", todo: startBrokers },
+  LEADER_NOT_AVAILABLE: { why: "no broker leads one of its partitions", todo: startBrokers },
 }
 
 const byCode: Readonly<Record<string, Trouble>> = {
