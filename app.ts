@@ -2,7 +2,7 @@ import type { Logger } from "pino"
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client"
 import { Audit } from "./core/audit.ts"
 import { Catalogue } from "./core/catalogue.ts"
-import type { Clock } from "./core/clock.ts"
+import { type Clock, every } from "./core/clock.ts"
 import { isShared, type Settings } from "./core/config.ts"
 import { MillwrightError, messageOf } from "./core/errors.ts"
 import { type Health, type Observer, observe } from "./core/observe.ts"
@@ -36,6 +36,8 @@ export type App = Awaited<ReturnType<typeof openApp>>
 
 /** A new revision takes effect a little ahead, so that every stage knows it before its time comes. */
 const aheadMs = 2000
+/** How often closing looks whether the log still answers: its server may be stopped at the same time. */
+const logCheckMs = 500
 /** Another process may be about to try again to reach Kafka, and pauses up to 10 s between two tries. */
 const sharedAheadMs = 12_000
 
@@ -218,9 +220,15 @@ async function assemble(
       const failures: unknown[] = []
       // Stages wait for what they appended. Nothing of it was acknowledged, and all of it can be derived again.
       if (!stores.logAnswers()) await log.close()
+      const closed = new AbortController()
+      const watching = every(clock, logCheckMs, closed.signal, async () => {
+        if (!stores.logAnswers()) await log.close()
+      }).catch((error: unknown) => failures.push(error))
       for (const part of [observer, ...Object.values(stages), catalogue, stores]) {
         await part?.close().catch((error: unknown) => failures.push(error))
       }
+      closed.abort()
+      await watching
       if (failures.length > 0) throw failures[0]
     },
   }

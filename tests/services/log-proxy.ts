@@ -2,7 +2,13 @@ import { once } from "node:events"
 import { connect, createServer, type Socket } from "node:net"
 
 /** The requests of Kafka whose answers tests change: https://kafka.apache.org/protocol#protocol_api_keys. */
-export const requests = { metadata: 3, findCoordinator: 10, joinGroup: 11, heartbeat: 12 } as const
+export const requests = {
+  produce: 0,
+  metadata: 3,
+  findCoordinator: 10,
+  joinGroup: 11,
+  heartbeat: 12,
+} as const
 
 export type KafkaProxy = {
   /** host:port. */
@@ -14,6 +20,12 @@ export type KafkaProxy = {
 
 /** Where the error code is in the answer to `joinGroup` and `heartbeat`, after the throttle time. */
 export const errorAt = 4
+
+/** Of the first partition in the answer to `produce`. */
+export function producedErrorAt(answer: Buffer): number {
+  const afterName = 6 + answer.readInt16BE(4)
+  return afterName + 8
+}
 
 /** Between clients and a broker of this machine, to have Kafka answer what it rarely does. */
 export async function startKafkaProxy(broker: string): Promise<KafkaProxy> {
