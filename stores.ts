@@ -33,7 +33,7 @@ export type StoresOptions = {
   /** Nobody asks InfluxDB in a process without the historian: it need not even be reachable from there. */
   readonly usesTelemetry: boolean
   /** Whether the files of `mqtt.passwordFile` and `mqtt.ca` must be there: ingest runs in this process. Default false. */
-  readonly usesBroker?: boolean
+  readonly usesBroker: boolean
   /** Told of each server before it is waited for. */
   readonly meets: (server: Reach) => void
   /** Ends the wait. */
@@ -48,7 +48,7 @@ type Closing = { close(): Promise<void> }
  * server is waited for.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  const { settings, clock, logger, waits, signal, meets, usesTelemetry, usesBroker = false } = options
+  const { settings, clock, logger, waits, meets, usesTelemetry, usesBroker } = options
   const { kafka, influx, postgres, partitions } = settings
   const secrets = readSecrets(settings, usesBroker)
   const opened: Closing[] = []
@@ -57,64 +57,65 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     held ??= holdDirectory(settings.directory)
     return held.file(name)
   }
-  async function kept<T extends Closing>(opening: Promise<T>): Promise<T> {
-    const store = await opening
-    opened.push(store)
-    return store
-  }
+  const stop = new AbortController()
+  options.signal?.addEventListener("abort", () => stop.abort(), { once: true })
   async function close(): Promise<void> {
     const failures: unknown[] = []
     for (const store of opened) await store.close().catch((error: unknown) => failures.push(error))
     held?.release()
     if (failures.length > 0) throw failures[0]
   }
-  try {
-    const common = { clock, logger, waits, signal, meets }
-    let kafkaReach: Reach | undefined
-    const meetsKafka = (server: Reach) => {
-      kafkaReach = server
-      meets(server)
-    }
-    const log = await kept<Log>(
-      kafka.brokers === undefined
-        ? EmbeddedLog.open(file("log.sqlite"), { partitions, clock, logger })
-        : openKafkaLog({
-            ...common,
-            meets: meetsKafka,
-            brokers: kafka.brokers.split(","),
-            prefix: kafka.prefix,
-            replication: kafka.replication,
-            partitions,
-            ...secrets.kafka,
-          }),
-    )
-    const telemetry = await kept<TelemetryStore>(
-      influx.url === undefined
-        ? openSqliteTelemetry(file("telemetry.sqlite"), { logger })
-        : openInfluxTelemetry({
-            ...common,
-            url: influx.url,
-            org: influx.org,
-            bucket: influx.bucket,
-            token: secrets.influx.token,
-            probes: usesTelemetry,
-          }),
-    )
-    const database = await kept<Database>(
-      postgres.url === undefined
-        ? openSqliteDatabase(file("database.sqlite"))
-        : openPostgresDatabase({
-            ...common,
-            url: postgres.url,
-            ...secrets.postgres,
-            connections: postgres.connections,
-          }),
-    )
-    return { log, telemetry, database, logAnswers: () => kafkaReach?.isReached ?? true, close }
-  } catch (error) {
-    await close().catch((failure: unknown) => logger.error({ err: failure }, "a store could not be closed"))
-    throw error
+  let kafkaReach: Reach | undefined
+  const common = { clock, logger, waits, meets, signal: stop.signal }
+
+  async function openLog(): Promise<Log> {
+    if (kafka.brokers === undefined)
+      return EmbeddedLog.open(file("log.sqlite"), { partitions, clock, logger })
+    return openKafkaLog({
+      ...common,
+      meets(server) {
+        kafkaReach = server
+        meets(server)
+      },
+      brokers: kafka.brokers.split(","),
+      prefix: kafka.prefix,
+      replication: kafka.replication,
+      partitions,
+      ...secrets.kafka,
+    })
   }
+
+  async function openTelemetry(): Promise<TelemetryStore> {
+    if (influx.url === undefined) return openSqliteTelemetry(file("telemetry.sqlite"), { logger })
+    const { url, org, bucket } = influx
+    return openInfluxTelemetry({ ...common, url, org, bucket, ...secrets.influx, probes: usesTelemetry })
+  }
+
+  async function openDatabase(): Promise<Database> {
+    if (postgres.url === undefined) return openSqliteDatabase(file("database.sqlite"))
+    const { url, connections } = postgres
+    return openPostgresDatabase({ ...common, url, connections, ...secrets.postgres })
+  }
+
+  // All at once: who starts a plant is told of every server that is away, not of one after the other.
+  const opening = [openLog(), openTelemetry(), openDatabase()] as const
+  let failure: { readonly error: unknown } | undefined
+  for (const one of opening) {
+    // Where one can't be used at all nobody waits for the others.
+    one.catch((error: unknown) => {
+      failure ??= { error }
+      stop.abort()
+    })
+  }
+  for (const one of await Promise.allSettled<Closing>(opening)) {
+    if (one.status === "fulfilled") opened.push(one.value)
+  }
+  if (failure !== undefined) {
+    await close().catch((error: unknown) => logger.error({ err: error }, "a store could not be closed"))
+    throw failure.error
+  }
+  const [log, telemetry, database] = await Promise.all(opening)
+  return { log, telemetry, database, logAnswers: () => kafkaReach?.isReached ?? true, close }
 }
 
 /** Those of the servers that are used here. The client of the broker reads its own; they are looked at all the same. */

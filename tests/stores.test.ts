@@ -26,8 +26,15 @@ function onServers() {
   }
 }
 
-function open(env: Record<string, string>, met: Reach[], waits: boolean, usesBroker: boolean) {
+function open(
+  env: Record<string, string>,
+  met: Reach[],
+  waits: boolean,
+  usesBroker: boolean,
+  signal?: AbortSignal,
+) {
   return openStores({
+    signal,
     settings: loadSettings({ env }),
     clock: systemClock,
     logger: pino({ level: "silent" }),
@@ -59,4 +66,17 @@ test.each([
 test("a process without ingest needs no secrets of the plant's broker", async () => {
   const env = { ...onServers(), MILLWRIGHT_MQTT_PASSWORD_FILE: "/nowhere/secret" }
   await expect(open(env, [], false, false)).rejects.toMatchObject({ code: "SERVER_UNREACHABLE" })
+})
+
+test("who waits is told of every server that is away, not of one after the other", async () => {
+  const met: Reach[] = []
+  const patience = new AbortController()
+  const ended = expect(open(onServers(), met, true, false, patience.signal)).rejects.toMatchObject({
+    code: "SERVER_UNREACHABLE",
+  })
+  const areTold = () => met.length === 3 && met.every(({ state }) => state.includes("ECONNREFUSED"))
+  while (!areTold()) await new Promise((resolve) => setImmediate(resolve))
+  expect(met.map(({ name }) => name).sort()).toEqual(["InfluxDB", "Kafka", "PostgreSQL"])
+  patience.abort()
+  await ended
 })
