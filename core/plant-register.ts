@@ -236,6 +236,7 @@ const lists = {
   classes: "class",
   assets: "asset",
   rules: "rule",
+  maintenanceWindows: "maintenance window",
   plans: "plan",
   templates: "template",
   people: "person",
@@ -253,7 +254,7 @@ function differences(before: Plant | undefined, after: Plant): readonly Differen
     }
     for (const id of old.keys()) found.push({ change: "removed", what, id })
   }
-  for (const key of ["plant", "priorities", "dueWithin", "ingest"] as const) {
+  for (const key of ["plant", "flood", "priorities", "dueWithin", "ingest"] as const) {
     if (!isDeepStrictEqual(before?.[key], after[key])) {
       found.push({ change: before === undefined ? "added" : "changed", what: "setting", id: key })
     }

@@ -63,6 +63,16 @@ const ruleOrder = z.strictObject({
   due: duration.optional(),
 })
 
+/** When a rule looks away: a machine that stands still or starts up is not judged by how it runs. */
+const suspend = z.strictObject({
+  /** States of the asset (event `state`, attribute `state`) in which the rule looks away. */
+  states: z.array(z.string().min(1)).max(20).default(["down", "starting", "maintenance"]),
+  /** How long after such a state it still looks away. */
+  settle: duration.default(0),
+  /** Whether it looks away in the plant's maintenance windows. */
+  windows: z.boolean().default(true),
+})
+
 const rule = z.strictObject({
   id: name,
   kind: z.string(),
@@ -70,24 +80,46 @@ const rule = z.strictObject({
   for: selector,
   component: name.optional(),
   signal: name.optional(),
+  /** Instead of `signal`: the rule watches each of these by itself; `all` that the class has. */
+  signals: z.union([z.literal("all"), z.array(name).min(1)]).optional(),
   severity: severity.default("warning"),
   /** The kind's own parameters: docs/rule-kinds.md. */
   params: z.record(z.string(), z.unknown()).default({}),
+  /** Other parameters for some of the assets: what is stated here takes the place of `params`; the last that fits wins. */
+  overrides: z.array(z.strictObject({ for: selector, params: z.record(z.string(), z.unknown()) })).optional(),
+  /** How late samples may come, by the asset's own time, and still be in order. The rule speaks later by as much. */
+  lateness: duration.default(0),
+  /** Whether the state and the open episodes outlive a change of the parameters, where they can. */
+  onChange: z.enum(["keep", "reset"]).default("keep"),
+  suspend: suspend.prefault({}),
   order: ruleOrder.optional(),
 })
 export type RuleSpec = z.infer<typeof rule>
+
+const schedule = z.union([
+  /** At `from` and every so long after it; whole days keep the site's time of day across clock changes. */
+  z.strictObject({ every: duration, from: z.iso.datetime({ offset: true }) }),
+  /** A cron pattern (minute hour day month weekday) in the site's time zone. */
+  z.strictObject({ cron: z.string() }),
+])
+
+/** Planned work, in which rules look away. */
+const maintenanceWindow = z.strictObject({
+  id: name,
+  description: z.string().optional(),
+  for: selector,
+  /** When it begins: once, or again and again. */
+  schedule: z.union([z.strictObject({ at: z.iso.datetime({ offset: true }) }), schedule]),
+  lasts: duration.refine((ms) => ms > 0, "expected more than nothing"),
+})
+export type MaintenanceWindow = z.infer<typeof maintenanceWindow>
 
 const plan = z.strictObject({
   id: name,
   description: z.string().optional(),
   for: selector,
   component: name.optional(),
-  schedule: z.union([
-    /** At `from` and every so long after it; whole days keep the site's time of day across clock changes. */
-    z.strictObject({ every: duration, from: z.iso.datetime({ offset: true }) }),
-    /** A cron pattern (minute hour day month weekday) in the site's time zone. */
-    z.strictObject({ cron: z.string() }),
-  ]),
+  schedule,
   /** How long before its due time the order is made. */
   lead: duration.default(0),
   template: name,
@@ -132,6 +164,19 @@ const priorities = z.record(severity, z.record(criticality, priority)).default({
   trip: { A: 1, B: 1, C: 2 },
 })
 
+/**
+ * When a site's operator is told of new incidents one by one and when in a digest. By ISA-18.2 more than 10 in 10
+ * minutes are a flood, which ends when there are fewer than 5.
+ */
+const flood = z
+  .strictObject({
+    above: z.number().int().min(1).max(1000).default(10),
+    within: duration.default(600_000),
+    endsBelow: z.number().int().min(1).max(1000).default(5),
+  })
+  .refine(({ above, endsBelow }) => endsBelow <= above, "expected endsBelow not above above")
+  .prefault({})
+
 const topicPattern = z.strictObject({
   /** MQTT topic with named levels: "v1/{site}/{asset}/telemetry"; `+` is any level, a last `#` any rest. */
   pattern: z.string().min(1),
@@ -165,6 +210,8 @@ export const plant = z
     classes: z.array(assetClass).default([]),
     assets: z.array(asset).default([]),
     rules: z.array(rule).default([]),
+    maintenanceWindows: z.array(maintenanceWindow).default([]),
+    flood,
     plans: z.array(plan).default([]),
     templates: z.array(template).default([]),
     people: z.array(person).default([]),
@@ -179,6 +226,7 @@ export const plant = z
 export type Plant = z.infer<typeof plant>
 
 type Unchecked = {
+  readonly maintenanceWindows: readonly MaintenanceWindow[]
   readonly sites: readonly { id: string }[]
   readonly classes: readonly AssetClass[]
   readonly assets: readonly Asset[]
@@ -206,7 +254,7 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
     asset: ids("assets"),
     template: ids("templates"),
   }
-  for (const key of ["rules", "plans", "people"] as const) ids(key)
+  for (const key of ["rules", "maintenanceWindows", "plans", "people"] as const) ids(key)
   const mustKnow = (what: keyof typeof known, id: string | undefined, path: (string | number)[]) => {
     if (id !== undefined && !known[what].has(id)) say(path, `there is no ${what} "${id}" in this file`)
   }
@@ -214,16 +262,20 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
     mustKnow("site", one.site, ["assets", at, "site"])
     mustKnow("class", one.class, ["assets", at, "class"])
   })
-  for (const key of ["rules", "plans"] as const) {
+  const mustSelect = (chosen: Selector, path: (string | number)[]) => {
+    for (const what of ["site", "class", "asset"] as const) {
+      for (const id of chosen[what] ?? []) mustKnow(what, id, [...path, what])
+    }
+  }
+  for (const key of ["rules", "maintenanceWindows", "plans"] as const) {
     content[key].forEach((one, at) => {
-      for (const what of ["site", "class", "asset"] as const) {
-        one.for[what]?.forEach((id) => {
-          mustKnow(what, id, [key, at, "for", what])
-        })
-      }
+      mustSelect(one.for, [key, at, "for"])
     })
   }
   content.rules.forEach((one, at) => {
+    one.overrides?.forEach((override, number) => {
+      mustSelect(override.for, ["rules", at, "overrides", number, "for"])
+    })
     mustKnow("template", one.order?.template, ["rules", at, "order", "template"])
   })
   content.plans.forEach((one, at) => {

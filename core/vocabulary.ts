@@ -77,7 +77,29 @@ export function partOf({ attributes: { component, signal } }: AssetEvent): strin
 const tick = z.object({ kind: z.literal("tick"), atMs: timeMs })
 export type Tick = z.infer<typeof tick>
 
-export const telemetryRecord = z.discriminatedUnion("kind", [reading, assetEvent, tick])
+/**
+ * What a person decided about the alarms of an asset: it travels with the telemetry, so that a replay of the log gives
+ * the same episodes. Only the product's own commands write it; no message of a device becomes one.
+ */
+const action = z.object({
+  kind: z.literal("action"),
+  action: z.enum(["acknowledge", "shelve", "unshelve"]),
+  site: name,
+  asset: name,
+  /** Of `acknowledge`: the episode, or the incident whose episodes are meant. */
+  episode: z.uuid().optional(),
+  /** Of `shelve` and `unshelve`. */
+  rule: name.optional(),
+  /** Of `shelve`: until when. */
+  untilMs: timeMs.optional(),
+  actor: z.string(),
+  reason: z.string(),
+  atMs: timeMs,
+  arrivedMs: timeMs,
+})
+export type Action = z.infer<typeof action>
+
+export const telemetryRecord = z.discriminatedUnion("kind", [reading, assetEvent, action, tick])
 export type TelemetryRecord = z.infer<typeof telemetryRecord>
 
 /** From least to most severe. A `watch` is worth a look; it makes no order unless a rule says so. */
@@ -110,16 +132,53 @@ const evidence = z.object({
   baseline: z.record(z.string(), z.number()).optional(),
   /** SHA-256 of the rule's kind and parameters. */
   parameters: z.string(),
+  /** With it and the stored telemetry anybody can recompute the verdict; left out where a step decided nothing new. */
+  replay: z
+    .object({
+      /** The plant's revision in force. */
+      revision: z.number().int().positive(),
+      /** What the rule, and the rules that it goes by, kept in memory at `fromMs`: before all that is counted here. */
+      state: z.unknown(),
+      fromMs: timeMs,
+      /** The newest arrival among what decided: later arrivals were not known. */
+      knownMs: timeMs,
+      /** How many samples and events since `fromMs` decided, and the SHA-256 of them. */
+      records: z.number().int().nonnegative(),
+      hash: z.string(),
+    })
+    .optional(),
 })
 export type Evidence = z.infer<typeof evidence>
+
+/**
+ * What can happen to an episode. `re-alarmed`: told once more, since it has lasted. `amended`: late samples changed what
+ * was found, and the episode is open with these figures. `withdrawn`: with them there is nothing to be found.
+ */
+export const steps = [
+  "opened",
+  "raised",
+  "lowered",
+  "re-alarmed",
+  "acknowledged",
+  "shelved",
+  "unshelved",
+  "amended",
+  "cleared",
+  "withdrawn",
+] as const
 
 /**
  * One step of an episode. (episode, sequence) names it: a repeat carries the same pair and the same content.
  * `cause` tells why an episode ended: the condition did, somebody maintained the component, or the rule changed.
  */
 export const detection = z.object({
-  kind: z.enum(["opened", "raised", "lowered", "amended", "cleared", "withdrawn"]),
+  kind: z.enum(steps),
   episode: z.uuid(),
+  /**
+   * What is wrong with one component of one asset, however many signals tell of it: the first episode that is open
+   * names it, and those that open before all of them have ended are part of it. Records from before 0.2 have none.
+   */
+  incident: z.uuid().optional(),
   sequence: z.number().int().nonnegative(),
   site: name,
   asset: name,
@@ -137,6 +196,12 @@ export const detection = z.object({
   /** One sentence for a person: what, how much, against which limit. */
   reason: z.string(),
   cause: z.enum(["condition", "maintenance", "rule-changed", "next-due"]).optional(),
+  /** Somebody has shelved the rule on this asset: the step is kept, and nobody is to be told or sent. */
+  quiet: z.literal("shelved").optional(),
+  /** Of a usage rule: when the meter will have run to its limit, by its daily use; the span is what that allows. */
+  forecast: z.object({ dueMs: timeMs, earliestMs: timeMs, latestMs: timeMs, perDay: z.number() }).optional(),
+  /** Who acknowledged, shelved or unshelved. */
+  actor: z.string().optional(),
   evidence,
 })
 export type Detection = z.infer<typeof detection>

@@ -54,7 +54,8 @@ export function createIngest(
     const ends = await log.ends(topics.telemetry)
     const from = ends.map((end) => Math.max(0, end - unsavedRecords))
     for await (const { value } of log.read(topics.telemetry, { from })) {
-      if (value.kind !== "tick" && tellsTime(value, plantClock)) devices.reached(value.atMs)
+      if (value.kind !== "tick" && value.kind !== "action" && tellsTime(value, plantClock))
+        devices.reached(value.atMs)
     }
   }
 

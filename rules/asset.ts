@@ -25,8 +25,8 @@ export const assetState = z.object({
 })
 export type AssetState = z.infer<typeof assetState>
 
-/** A signal and who watches it. */
-type Feed = { readonly series: Series; readonly watches: Watch[] }
+/** A signal, who judges its samples, and who looks at it together with others. */
+type Feed = { readonly series: Series; readonly watches: Watch[]; readonly readers: Watch[] }
 
 /** An asset with its watches, indexed by what drives them. */
 export type WatchedAsset = Timers & {
@@ -100,8 +100,11 @@ export function revise(
   arrange(asset, revision, rulebook, outbox)
 }
 
+/** The state is of this rule, and it decides as before or may keep what it has. */
 function continues(rule: Rule, state: Watch["state"]): boolean {
-  return state.rule === rule.spec.id && state.parameters === rule.parameters
+  if (state.rule !== rule.spec.id || state.signal !== (rule.spec.signal ?? null)) return false
+  if (state.parameters === rule.parameters) return true
+  return rule.spec.onChange === "keep" && state.shape === rule.shape
 }
 
 function arrange(asset: WatchedAsset, revision: Revision, rulebook: Rulebook, outbox: Outbox): void {
@@ -111,32 +114,41 @@ function arrange(asset: WatchedAsset, revision: Revision, rulebook: Rulebook, ou
   const feeds = new Map<string, Feed>()
   const byCode = new Map<string, Watch[]>()
   const byComponent = new Map<string, Watch[]>()
+  const feedOf = (signal: string): Feed => {
+    const feed = feeds.get(signal) ?? { series: seriesOf(state, signal), watches: [], readers: [] }
+    feeds.set(signal, feed)
+    return feed
+  }
   const watches = rules.map((rule): Watch => {
-    const { signal = "", component } = rule.spec
-    const feed = feeds.get(signal) ?? { series: seriesOf(state, signal), watches: [] }
+    const { kind, params } = rule
+    const { signal, component } = rule.spec
+    const others = (kind.reads?.(params) ?? []).map((one) => [one, feedOf(one)] as const)
+    const own = signal === undefined ? undefined : feedOf(signal)
     const watch: Watch = {
       rule,
       site: plantAsset?.site ?? "",
       asset: state.asset,
       state: stateOf(state, rule),
-      series: feed.series,
-      companion: undefined,
+      series: own?.series ?? seriesOf(state, ""),
+      others: new Map(others.map(([name, { series }]) => [name, series])),
+      members: [],
       followers: [],
       outbox,
       timers: asset,
     }
-    if (rule.kind.sample !== undefined) {
-      feed.watches.push(watch)
-      feeds.set(signal, feed)
+    // Sensors are judged first: a sample that shows the sensor to be broken must not decide about the machine.
+    if (kind.sample !== undefined) own?.watches[kind.ofSensor === true ? "unshift" : "push"](watch)
+    if (kind.settled !== undefined) {
+      for (const feed of new Set([own, ...others.map(([, feed]) => feed)])) feed?.readers.push(watch)
     }
-    for (const code of rule.kind.codes?.(rule.params) ?? []) add(byCode, code, watch)
+    for (const code of kind.codes?.(params) ?? []) add(byCode, code, watch)
     if (component !== undefined) add(byComponent, component, watch)
     return watch
   })
   for (const watch of watches) {
-    const wanted = watch.rule.kind.companion?.(watch.rule.params)
-    watch.companion = wanted === undefined ? undefined : watches.find(({ rule }) => rule.spec.id === wanted)
-    watch.companion?.followers.push(watch)
+    const wanted = watch.rule.kind.members?.(watch.rule.params) ?? []
+    watch.members.push(...watches.filter(({ rule }) => wanted.includes(rule.spec.id)))
+    for (const member of watch.members) member.followers.push(watch)
   }
   state.revision = revision.number
   state.series = [...feeds.values()].map((feed) => feed.series)
@@ -161,11 +173,14 @@ function seriesOf(state: AssetState, signal: string): Series {
 }
 
 function stateOf(asset: AssetState, rule: Rule): Watch["state"] {
-  const before = asset.watches.find((one) => one.rule === rule.spec.id)
+  const { id, signal = null } = rule.spec
+  const before = asset.watches.find((one) => one.rule === id && one.signal === signal)
   if (before === undefined || !continues(rule, before)) {
     return {
-      rule: rule.spec.id,
+      rule: id,
+      signal,
       parameters: rule.parameters,
+      shape: rule.shape,
       // Goes on counting, so that an episode of the changed rule never has the id of an earlier one.
       opened: before?.opened ?? 0,
       episode: null,
@@ -182,7 +197,7 @@ function stateOf(asset: AssetState, rule: Rule): Watch["state"] {
       { cause: memory.error },
     )
   }
-  return { ...before, memory: memory.data }
+  return { ...before, parameters: rule.parameters, shape: rule.shape, memory: memory.data }
 }
 
 /** Runs the timers that are due at or before this time of the asset's clock, each at its own time. */

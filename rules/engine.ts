@@ -11,6 +11,7 @@ import {
 import { type AssetState, freshState, maintain, open, revise, runTimers, type WatchedAsset } from "./asset.ts"
 import type { Rulebook } from "./rulebook.ts"
 import { remember } from "./series.ts"
+import type { Watch } from "./watch.ts"
 
 /** What became of the samples and events that somebody watches. */
 export type Counts = { samples: number; duplicates: number; late: number; unusable: number }
@@ -93,6 +94,7 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
   }
 
   function read(asset: WatchedAsset, { atMs, values, quality, untimed }: Reading): void {
+    let readers: readonly Watch[] = []
     for (const signal in values) {
       const feed = asset.feeds.get(signal)
       if (feed === undefined) continue
@@ -114,7 +116,10 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
         if (untimed === true && watch.rule.kind.timedOnly === true) continue
         watch.rule.kind.sample?.(watch, atMs, value)
       }
+      if (feed.readers.length > 0)
+        readers = readers.length === 0 ? feed.readers : [...new Set([...readers, ...feed.readers])]
     }
+    for (const watch of readers) watch.rule.kind.settled?.(watch, atMs)
   }
 
   function happen(asset: WatchedAsset, event: AssetEvent): void {
@@ -144,7 +149,7 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
 
   return {
     apply(record) {
-      if (record.kind === "tick") return nothing
+      if (record.kind === "tick" || record.kind === "action") return nothing
       const asset = assets.get(record.asset) ?? admit(record)
       if (asset === undefined) return nothing
       arrive(asset, record)

@@ -5,7 +5,7 @@ import type { Watch } from "./watch.ts"
 
 const namespace = "6b0f2a3e-0d5c-5e6a-9b7e-4f1f5d1c8a21"
 
-type Step = {
+type Step = Pick<Detection, "forecast"> & {
   readonly atMs: number
   readonly value: number | null
   readonly limit: number | null
@@ -37,6 +37,11 @@ export function find(watch: Watch, severity: Severity, step: Step): void {
   for (const follower of watch.followers) follower.rule.kind.joined?.(follower, step.atMs)
 }
 
+/** The open episode has lasted, and is told once more. */
+export function remind(watch: Watch, step: Step): void {
+  emit(watch, "re-alarmed", step)
+}
+
 /** The episode, if one is open, is over. */
 export function end(watch: Watch, cause: NonNullable<Detection["cause"]>, step: Step): void {
   const { state } = watch
@@ -44,6 +49,7 @@ export function end(watch: Watch, cause: NonNullable<Detection["cause"]>, step: 
   emit(watch, "cleared", step, cause)
   state.episode = null
   if (cause === "condition") state.endedMs = step.atMs
+  for (const follower of watch.followers) follower.rule.kind.parted?.(follower, step.atMs)
 }
 
 function emit(watch: Watch, kind: Detection["kind"], step: Step, cause?: Detection["cause"]): void {
@@ -74,6 +80,7 @@ function emit(watch: Watch, kind: Detection["kind"], step: Step, cause?: Detecti
     limit: step.limit,
     unit: rule.unit,
     reason: step.reason,
+    ...(step.forecast === undefined ? {} : { forecast: step.forecast }),
     ...(cause === undefined ? {} : { cause }),
     evidence: {
       statistic,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import type { Revision } from "../core/catalogue.ts"
 import { type Asset, type AssetClass, matches, type Plant, problems, type RuleSpec } from "../core/plant.ts"
 import { kindOf, ruleKinds } from "./kinds.ts"
-import type { Rule } from "./watch.ts"
+import type { Rule, RuleKind, Subject } from "./watch.ts"
 
 /** The rules of one revision, ready to be run. */
 export type Rulebook = {
@@ -31,22 +31,35 @@ export function rulebooks(
 
 function readRulebook({ plant, changedIn }: Revision): Rulebook {
   const classes = new Map(plant.classes.map((one) => [one.id, one]))
+  const zones = new Map(plant.sites.map(({ id, timeZone }) => [id, timeZone]))
   const usable = plant.rules.filter((spec) => problemsOf(spec, plant).length === 0)
   const rules = new Map<string, Rule>()
   return {
     rulesFor(asset) {
       const assetClass = classes.get(asset.class)
       if (assetClass === undefined) return []
+      const subject = { asset, timeZone: zones.get(asset.site) ?? "UTC" }
       return usable
-        .filter((spec) => matches(spec.for, asset) && watches(spec, assetClass))
+        .filter((spec) => matches(spec.for, asset))
+        .flatMap((spec) => bySignal(spec, assetClass))
+        .filter((spec) => watches(spec, assetClass))
         .map((spec) => {
-          const key = JSON.stringify([spec.id, assetClass.id])
-          const rule = rules.get(key) ?? readRule(spec, assetClass, changedIn("rule", spec.id))
+          // Rules that ask nothing of the asset itself are read once for the class.
+          const own = kindOf(spec.kind)?.resolve !== undefined || spec.overrides !== undefined
+          const key = JSON.stringify([spec.id, spec.signal, assetClass.id, own ? asset.id : null])
+          const rule = rules.get(key) ?? readRule(spec, assetClass, subject, changedIn("rule", spec.id))
           rules.set(key, rule)
           return rule
         })
     },
   }
+}
+
+/** A rule with `signals` is one for each of them that the class has. */
+function bySignal({ signals, ...spec }: RuleSpec, assetClass: AssetClass): RuleSpec[] {
+  if (signals === undefined) return [spec]
+  const names = signals === "all" ? Object.keys(assetClass.signals) : [...new Set(signals)]
+  return names.map((signal) => ({ ...spec, signal }))
 }
 
 /** A rule over a signal or a component passes by the classes that don't have it. */
@@ -57,15 +70,22 @@ function watches({ signal, component }: RuleSpec, { signals, components }: Asset
   )
 }
 
-function readRule(spec: RuleSpec, assetClass: AssetClass, revision: number): Rule {
+/** The parameters as written for this asset: what an override states takes the place of the rule's own. */
+function writtenFor({ params, overrides = [] }: RuleSpec, asset: Asset): Record<string, unknown> {
+  return { ...params, ...overrides.findLast((one) => matches(one.for, asset))?.params }
+}
+
+function readRule(spec: RuleSpec, assetClass: AssetClass, subject: Subject, revision: number): Rule {
   const kind = kindOf(spec.kind)
   if (kind === undefined) throw new TypeError(`rule ${spec.id} is of no known kind`)
-  const params = kind.params.parse(spec.params)
+  const parsed = kind.params.parse(writtenFor(spec, subject.asset))
+  const params = kind.resolve?.(parsed, subject) ?? parsed
   const signal = spec.signal === undefined ? undefined : assetClass.signals[spec.signal]
   const unit = signal?.unit ?? null
   const { component = null } = spec
   const label = (signal?.description ?? spec.signal ?? "").replaceAll("_", " ")
   const named = component === null || label.toLowerCase().includes(component.toLowerCase())
+  const about = [spec.kind, component, spec.signal ?? null, unit]
   return {
     spec,
     kind,
@@ -73,10 +93,13 @@ function readRule(spec: RuleSpec, assetClass: AssetClass, revision: number): Rul
     revision,
     unit,
     subject: named ? label : `${component} ${label}`,
-    parameters: createHash("sha256")
-      .update(JSON.stringify([spec.kind, component, spec.signal ?? null, unit, spec.severity, params]))
-      .digest("hex"),
+    parameters: hashOf([...about, spec.severity, spec.lateness, params]),
+    shape: hashOf([...about, spec.lateness, kind.shape === undefined ? params : kind.shape(params)]),
   }
+}
+
+function hashOf(content: unknown): string {
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex")
 }
 
 /** What is wrong with a rule: each text names the rule, the parameter, and what is expected. */
@@ -88,61 +111,96 @@ export function problemsOf(spec: RuleSpec, plant: Plant): string[] {
   }
   const params = kind.params.safeParse(spec.params)
   const found = params.success ? [] : problems(params.error).map((text) => `params.${text}`)
+  spec.overrides?.forEach(({ params: stated }, at) => {
+    const read = kind.params.safeParse({ ...spec.params, ...stated })
+    if (!read.success) found.push(...problems(read.error).map((text) => `overrides[${at}].params.${text}`))
+  })
+  found.push(...signalProblems(spec, kind, plant))
+  const { component } = spec
   const classes = classesOf(spec, plant)
-  const { signal, component } = spec
-  if (kind.signal === "none") {
-    if (signal !== undefined) found.push(`signal: a rule of kind ${spec.kind} has none`)
-  } else if (signal === undefined) {
-    found.push(`signal: a rule of kind ${spec.kind} needs one`)
-  } else {
-    const declared = classes.flatMap(({ signals }) =>
-      Object.hasOwn(signals, signal) ? [signals[signal]] : [],
-    )
-    if (declared.length === 0) found.push(`signal: no class that the rule is for declares "${signal}"`)
-    else if (kind.signal === "meter" && declared.some((one) => one?.kind !== "meter"))
-      found.push(`signal: expected one that is declared with kind: meter, got "${signal}"`)
-  }
   if (component !== undefined && !classes.some(({ components }) => components.includes(component))) {
     found.push(`component: no class that the rule is for has the component "${component}"`)
   }
-  if (params.success) found.push(...companionProblems(spec, plant))
+  if (params.success) {
+    const declared = classes.flatMap(({ signals }) => Object.keys(signals))
+    for (const signal of kind.reads?.(params.data) ?? []) {
+      if (!declared.includes(signal))
+        found.push(`params: no class that the rule is for declares the signal "${signal}"`)
+    }
+    found.push(...(kind.check?.(params.data, spec, plant) ?? []), ...memberProblems(spec, plant))
+  }
   return found.map(say)
 }
 
-function companionProblems(spec: RuleSpec, plant: Plant): string[] {
-  const wanted = companionOf(spec)
-  if (wanted === undefined) return []
-  const companion = plant.rules.find(({ id }) => id === wanted)
-  if (companion === undefined) return [`params.with.rule: there is no rule "${wanted}" in this file`]
-  const problems: string[] = []
-  if (spec.component !== undefined && companion.component !== undefined) {
-    if (spec.component !== companion.component) {
-      problems.push(
-        `params.with.rule: "${wanted}" is about ${companion.component}, this rule about ${spec.component}`,
-      )
-    }
+function signalProblems(spec: RuleSpec, kind: RuleKind, plant: Plant): string[] {
+  const { signal, signals } = spec
+  if (signal !== undefined && signals !== undefined) return ["signals: expected either signal or signals"]
+  if (kind.signal === "none") {
+    return signal === undefined && signals === undefined
+      ? []
+      : [`signal: a rule of kind ${spec.kind} has none`]
   }
-  const mine = plant.assets.filter((asset) => matches(spec.for, asset))
-  if (mine.length > 0 && !mine.some((asset) => matches(companion.for, asset))) {
-    problems.push(`params.with.rule: "${wanted}" is for none of the assets that this rule is for`)
-  }
-  const path = [spec.id]
-  for (let next: RuleSpec | undefined = companion; next !== undefined; ) {
-    if (path.includes(next.id)) {
-      problems.push(`params.with.rule: rules wait for each other: ${[...path, next.id].join(" -> ")}`)
-      break
-    }
-    path.push(next.id)
-    const following = companionOf(next)
-    next = plant.rules.find(({ id }) => id === following)
-  }
-  return problems
+  if (signals === "all") return []
+  const names = signals ?? (signal === undefined ? [] : [signal])
+  if (names.length === 0) return [`signal: a rule of kind ${spec.kind} needs one`]
+  return names.flatMap((name) => {
+    const declared = classesOf(spec, plant).flatMap(({ signals }) =>
+      Object.hasOwn(signals, name) ? [signals[name]] : [],
+    )
+    if (declared.length === 0) return [`signal: no class that the rule is for declares "${name}"`]
+    if (kind.signal === "meter" && declared.some((one) => one?.kind !== "meter"))
+      return [`signal: expected one that is declared with kind: meter, got "${name}"`]
+    return []
+  })
 }
 
-function companionOf({ kind: name, params }: RuleSpec): string | undefined {
+/** Where in the parameters the rules are named that it goes by. */
+function memberProblems(spec: RuleSpec, plant: Plant): string[] {
+  const found: string[] = []
+  for (const wanted of membersOf(spec)) {
+    const member = plant.rules.find(({ id }) => id === wanted)
+    if (member === undefined) {
+      found.push(`params: there is no rule "${wanted}" in this file`)
+      continue
+    }
+    if (
+      spec.component !== undefined &&
+      member.component !== undefined &&
+      spec.component !== member.component
+    ) {
+      found.push(`params: "${wanted}" is about ${member.component}, this rule about ${spec.component}`)
+    }
+    if (member.lateness !== spec.lateness) {
+      found.push(
+        `lateness: expected that of "${wanted}", which this rule goes by, so that both see the same time`,
+      )
+    }
+    const mine = plant.assets.filter((asset) => matches(spec.for, asset))
+    if (mine.length > 0 && !mine.some((asset) => matches(member.for, asset))) {
+      found.push(`params: "${wanted}" is for none of the assets that this rule is for`)
+    }
+  }
+  const circle = circleFrom([spec], plant)
+  if (circle !== undefined) found.push(`params: rules wait for each other: ${circle.join(" -> ")}`)
+  return found
+}
+
+function circleFrom(path: readonly RuleSpec[], plant: Plant): string[] | undefined {
+  const last = path.at(-1)
+  for (const wanted of last === undefined ? [] : membersOf(last)) {
+    const next = plant.rules.find(({ id }) => id === wanted)
+    if (next === undefined) continue
+    if (path.includes(next)) return [...path, next].map(({ id }) => id)
+    const circle = circleFrom([...path, next], plant)
+    if (circle !== undefined) return circle
+  }
+  return undefined
+}
+
+function membersOf({ kind: name, params }: RuleSpec): readonly string[] {
   const kind = kindOf(name)
   const read = kind?.params.safeParse(params)
-  return read?.success ? kind?.companion?.(read.data) : undefined
+  return read?.success ? (kind?.members?.(read.data) ?? []) : []
 }
 
 /** The classes of the assets that a rule is for; before there are any, those that its selector allows. */

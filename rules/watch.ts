@@ -1,5 +1,5 @@
 import { z } from "zod"
-import type { RuleSpec } from "../core/plant.ts"
+import type { Asset, Plant, RuleSpec } from "../core/plant.ts"
 import { type AssetEvent, type Detection, type Evidence, severity, timeMs } from "../core/vocabulary.ts"
 import type { Series } from "./series.ts"
 
@@ -10,6 +10,7 @@ export const noDeadline = Number.MAX_SAFE_INTEGER
 
 /** A rule as read from one revision of the plant, for assets of one class. */
 export type Rule<Params = unknown> = {
+  /** As in the plant file; with `signals` it is one rule for each, which here have their `signal`. */
   readonly spec: RuleSpec
   readonly kind: RuleKind
   readonly params: Params
@@ -17,6 +18,8 @@ export type Rule<Params = unknown> = {
   readonly revision: number
   /** SHA-256 of all that decides: a watch keeps its state for as long as this stays. */
   readonly parameters: string
+  /** What the memory was shaped by: while this stays, a changed rule may keep its state. */
+  readonly shape: string
   readonly unit: string | null
   /** What is watched, as a sentence begins: "bearing vibration". */
   readonly subject: string
@@ -35,7 +38,9 @@ const openEpisode = z.object({
 /** What a watch keeps between records. */
 export const watchState = z.object({
   rule: z.string(),
+  signal: z.string().nullable(),
   parameters: z.string(),
+  shape: z.string(),
   /** How many episodes this rule has opened on this asset. */
   opened: z.number().int(),
   episode: openEpisode.nullable(),
@@ -55,9 +60,11 @@ export type Watch<Params = unknown, Memory = unknown> = {
   readonly state: WatchState<Memory>
   /** The newest samples of the rule's signal. */
   readonly series: Series
-  /** The watch, on the same asset, of the rule that this one asks for besides its own condition. */
-  companion: Watch | undefined
-  /** The watches whose companion this is. */
+  /** The signals that the kind reads besides, by name, with their newest usable samples. */
+  readonly others: ReadonlyMap<string, Series>
+  /** The watches, on the same asset, of the rules that this one goes by. */
+  readonly members: Watch[]
+  /** The watches whose member this is. */
   readonly followers: Watch[]
   readonly outbox: { detections: Detection[] }
   readonly timers: Timers
@@ -77,6 +84,9 @@ type Grounds = Pick<Evidence, "statistic" | "fromMs" | "baseline"> & {
   readonly events?: Evidence["events"]
 }
 
+/** What a rule is about, for those whose parameters depend on it. */
+export type Subject = { readonly asset: Asset; readonly timeZone: string }
+
 /**
  * One kind of rule. Its functions are steps over `watch.state.memory`: no IO, no clock, and nothing kept elsewhere.
  * Memory is plain JSON without NaN and infinities, so that a restored watch goes on bit for bit.
@@ -90,18 +100,39 @@ export interface RuleKind<Params = unknown, Memory = unknown> {
   readonly signal: "any" | "meter" | "none"
   /** Takes no samples whose time was made up at arrival, since a redelivery would count twice. */
   readonly timedOnly?: boolean
+  /** Judges the sensor and not the machine: while its episode is open, other rules that read the signal look away. */
+  readonly ofSensor?: boolean
+  /** Never looks away: what it counts goes on whatever the asset does. */
+  readonly always?: boolean
   fresh(params: Params): Memory
+  /** The part of the parameters that the memory depends on; left out: all of them. */
+  shape?(params: Params): unknown
+  /** Fills in what the asset itself says: attributes, time zone. Called once for each revision and asset. */
+  resolve?(params: Params, subject: Subject): Params
+  /** What only the plant can tell is wrong, a text each that begins with the parameter's name. */
+  check?(params: Params, spec: RuleSpec, plant: Plant): string[]
   /** The codes of events that it hears. */
   codes?(params: Params): readonly string[]
-  /** The rule whose episode it asks for besides its own condition. */
-  companion?(params: Params): string | undefined
-  /** A sample, newer than all before it. */
+  /** The signals that it reads besides the rule's own. */
+  reads?(params: Params): readonly string[]
+  /** The rules that it goes by. */
+  members?(params: Params): readonly string[]
+  /** A usable sample of the rule's own signal, newer than all before it. */
   sample?(watch: Watch<Params, Memory>, atMs: number, value: number): void
+  /** A record brought usable samples of signals that it reads (`reads`, or its own); all of them are in their series. */
+  settled?(watch: Watch<Params, Memory>, atMs: number): void
   event?(watch: Watch<Params, Memory>, event: AssetEvent): void
-  /** The companion's episode has opened. */
+  /** A member's episode has opened. */
   joined?(watch: Watch<Params, Memory>, atMs: number): void
+  /** A member's episode has ended. */
+  parted?(watch: Watch<Params, Memory>, atMs: number): void
   /** The deadline has come; it is unset, and `atMs` is its own time. */
   fire?(watch: Watch<Params, Memory>, atMs: number): void
+  /**
+   * From now on the rule looks away for a while (the asset is down, its sensor has failed); its deadline is unset.
+   * Drops what must not outlive a gap: delays that run, windows half full. What was learned and what is open stays.
+   */
+  interrupted?(watch: Watch<Params, Memory>, atMs: number): void
   /** The component was replaced; its open episode has been cleared. Forgets what was the old component's. */
   maintained(watch: Watch<Params, Memory>, event: AssetEvent): void
   grounds(watch: Watch<Params, Memory>, atMs: number): Grounds

@@ -1,7 +1,7 @@
 import type { Catalogue, Revision } from "../core/catalogue.ts"
+import { occurrencesOf } from "../core/schedule.ts"
 import type { OpenOrder } from "../core/vocabulary.ts"
 import { type Assignment, missedInWords, requestForPlan } from "./plans.ts"
-import { occurrencesOf } from "./schedule.ts"
 import type { PartitionState, Planned } from "./state.ts"
 
 export type Revisions = Pick<Catalogue, "at" | "newest" | "changesAfter">

@@ -28,8 +28,8 @@ export class Batch {
     this.positions.set(partition, position + 1)
     this.oldestAppendedMs = Math.min(this.oldestAppendedMs, appendedMs)
     this.size++
-    // A tick only moves the plant's clock; its position counts all the same.
-    if (value.kind === "tick") return
+    // Ticks and people's decisions are no telemetry; their positions count all the same.
+    if (value.kind === "tick" || value.kind === "action") return
     this.entries.push(value)
     if (tellsTime(value, this.plantClock)) this.newestMs = Math.max(this.newestMs, value.atMs)
     if (value.kind === "event") return

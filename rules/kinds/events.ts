@@ -32,7 +32,8 @@ export const events: RuleKind<Params, Memory> = {
 
   fresh: () => ({ heard: [] }),
   codes: ({ codes }) => codes,
-  companion: ({ with: companion }) => companion?.rule,
+  members: ({ with: companion }) => (companion === undefined ? [] : [companion.rule]),
+  always: true,
 
   event(watch, event) {
     const { component } = event.attributes
@@ -76,12 +77,10 @@ function decide(watch: EventsWatch, atMs: number): void {
   const { count, window, with: condition } = watch.rule.params
   const decided = within(watch, atMs)
   if (decided.length < count) return
-  const companion = condition === undefined ? undefined : watch.companion
-  if (condition !== undefined) {
-    if (companion === undefined) return
-    const { episode, endedMs } = companion.state
-    if (episode === null && endedMs < atMs - condition.within) return
-  }
+  const companion = watch.members.find(
+    ({ state }) => state.episode !== null || state.endedMs >= atMs - (condition?.within ?? 0),
+  )
+  if (condition !== undefined && companion === undefined) return
   const found = [...new Set(decided.map(({ code }) => code))].join(", ")
   const times =
     count === 1 ? `code ${found}` : `codes ${found}: ${decided.length} within ${formatDuration(window)}`

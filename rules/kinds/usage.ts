@@ -40,6 +40,7 @@ export const usage: RuleKind<Params, Memory> = {
   memory,
   signal: "meter",
   timedOnly: true,
+  always: true,
 
   fresh: () => ({
     lastMs: never,

@@ -63,7 +63,7 @@ export async function readContent(settings: Settings): Promise<Content> {
   async function logged() {
     const names = new Set<string>()
     for await (const { value } of app.log.read(topics.telemetry)) {
-      if (value.kind === "tick") continue
+      if (value.kind === "tick" || value.kind === "action") continue
       for (const name of namesIn(value)) names.add(name)
     }
     return names

@@ -116,7 +116,7 @@ async function differences(log: Log): Promise<[string, number][]> {
     for (const { reason } of faults) tally(open, 1, letterText(reason, arrived, payload))
   }
   for await (const { value } of log.read(topics.telemetry)) {
-    if (value.kind !== "tick") tally(open, -1, recordText(value))
+    if (value.kind !== "tick" && value.kind !== "action") tally(open, -1, recordText(value))
   }
   for await (const { value } of log.read(topics.deadLetters)) {
     tally(open, -1, letterText(value.reason, value.topic, Buffer.from(value.payload, "base64")))

@@ -96,7 +96,7 @@ test.each<[string, object, string]>([
   [
     "a companion that is not there",
     { id: "r", kind: "events", params: { codes: ["a"], window: "1h", with: { rule: "gone", within: "1h" } } },
-    'rule "r": params.with.rule: there is no rule "gone" in this file',
+    'rule "r": params: there is no rule "gone" in this file',
   ],
 ])("%s is told with the rule, the parameter and what is expected", (_, rule, problem) => {
   expect(one(rule)).toEqual([problem])
@@ -109,12 +109,12 @@ test("rules that wait for each other, or for another component's, are told", () 
     params: { codes: ["c"], window: "1h", with: { rule, within: "1h" } },
   })
   expect(checkRules(parsePlant(plantSource(signals, [waits("a", "b"), waits("b", "a")])))).toEqual([
-    'rule "a": params.with.rule: rules wait for each other: a -> b -> a',
-    'rule "b": params.with.rule: rules wait for each other: b -> a -> b',
+    'rule "a": params: rules wait for each other: a -> b -> a',
+    'rule "b": params: rules wait for each other: b -> a -> b',
   ])
   const bearing = { ...base, id: "high", component: "bearing", params: { above: 1 } }
   const seal = { ...waits("leak", "high"), component: "seal" }
   expect(checkRules(parsePlant(plantSource(signals, [bearing, seal])))).toEqual([
-    'rule "leak": params.with.rule: "high" is about bearing, this rule about seal',
+    'rule "leak": params: "high" is about bearing, this rule about seal',
   ])
 })

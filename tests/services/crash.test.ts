@@ -198,7 +198,7 @@ async function watchArrivals(log: Log, { sent }: Load) {
   const whole = missing.size
   let waiting: { readonly share: number; readonly resolve: () => void }[] = []
   const subscription = await log.follow(topics.telemetry, ({ value }) => {
-    if (value.kind === "tick") return
+    if (value.kind === "tick" || value.kind === "action") return
     for (const name of namesIn(value)) missing.delete(name)
     const share = 1 - missing.size / whole
     for (const { resolve } of waiting.filter((one) => one.share <= share)) resolve()

@@ -1,5 +1,5 @@
 import { Cron, CronDate } from "croner"
-import type { PlanSpec } from "../core/plant.ts"
+import type { PlanSpec } from "./plant.ts"
 
 /** The due times of a schedule: pure, so any of them can be worked out at any time and in any order. */
 export type Occurrences = {

@@ -1,8 +1,8 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { plant } from "../../core/plant.ts"
+import { occurrencesOf } from "../../core/schedule.ts"
 import { checkPlans } from "../../scheduler/index.ts"
-import { occurrencesOf } from "../../scheduler/schedule.ts"
 
 const hour = 3_600_000
 const day = 24 * hour
