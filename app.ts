@@ -186,6 +186,7 @@ async function assemble(
     plant,
     catalogue,
     ingest,
+    alarms: rules.alarms,
     workorders,
     metrics,
     failed,

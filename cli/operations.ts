@@ -3,7 +3,9 @@ import type { App } from "../app.ts"
 import { isShared } from "../core/config.ts"
 import { MillwrightError } from "../core/errors.ts"
 import { newest } from "../core/newest.ts"
+import { plantHistory } from "../core/plant-history.ts"
 import { authorise } from "../core/plant-register.ts"
+import { rollbackSource } from "../core/plant-rollback.ts"
 import { topics } from "../core/topics.ts"
 import {
   type Detection,
@@ -17,6 +19,7 @@ import {
 } from "../core/vocabulary.ts"
 
 const limit = z.number().int().min(1).max(10_000)
+const revision = z.number().int().min(1).max(2_147_483_647)
 const letters = z.object({ reason: z.enum(deadLetterReasons).optional(), id: z.string().optional(), limit })
 
 function operation<I extends z.ZodType, O>(input: I, run: (app: App, input: z.infer<I>, actor: string) => O) {
@@ -41,6 +44,37 @@ export const operations = {
   "detections.list": operation(
     z.object({ asset: name.optional(), rule: name.optional(), severity: severity.optional(), limit }),
     listDetections,
+  ),
+  "alarms.list": operation(
+    z.object({
+      state: z.enum(["open", "all"]).optional(),
+      site: name.optional(),
+      asset: name.optional(),
+      severity: severity.optional(),
+      limit: limit.max(500).optional(),
+    }),
+    (app, filter) => app.alarms.list(filter, app.now()),
+  ),
+  "alarms.show": operation(z.object({ alarm: z.string() }), (app, { alarm }) => app.alarms.get(alarm)),
+  "alarms.report": operation(
+    z.object({ site: name.optional(), lastMs: timeMs.positive() }),
+    (app, { site, lastMs }) => {
+      // Up to and with what is dated now, since "now" on the clock `event` is the newest sample's own time.
+      const toMs = app.now() + 1
+      return app.alarms.report({ site, fromMs: toMs - lastMs, toMs })
+    },
+  ),
+  "alarms.acknowledge": operation(
+    z.object({ alarm: z.string(), reason: z.string() }),
+    (app, { alarm, reason }, actor) => app.alarms.acknowledge(alarm, actOf(app, actor, reason)),
+  ),
+  "alarms.shelve": operation(
+    z.object({ rule: name, asset: name, forMs: timeMs, reason: z.string() }),
+    (app, { reason, ...target }, actor) => app.alarms.shelve(target, actOf(app, actor, reason)),
+  ),
+  "alarms.unshelve": operation(
+    z.object({ rule: name, asset: name, reason: z.string() }),
+    (app, { reason, ...target }, actor) => app.alarms.unshelve(target, actOf(app, actor, reason)),
   ),
   "samples.list": operation(
     z.object({
@@ -71,6 +105,13 @@ export const operations = {
     if (newest !== undefined) return newest
     throw new MillwrightError("NOT_FOUND", "no plant file was applied yet: millwright apply FILE")
   }),
+  "rules.history": operation(z.object({ rule: name.optional(), limit }), (app, query) =>
+    plantHistory(app.plant, query),
+  ),
+  "plant.rollback": operation(
+    z.object({ to: revision, rule: name.optional(), reason: z.string().min(1), dryRun: z.boolean() }),
+    rollBack,
+  ),
   "audit.list": operation(z.object({ limit }), (app, input) => app.audit.list(input.limit)),
   status: operation(z.object({}), async (app) => ({
     health: app.health(),
@@ -99,6 +140,24 @@ export async function perform<K extends OperationName>(
   // The table pairs each input with its own run; the compiler can't follow that through an index.
   const run = operations[name].run as (app: App, input: unknown, actor: string) => Promise<ResultOf<K>>
   return await run(app, parsed.data, actor)
+}
+
+function actOf(app: App, actor: string, reason: string) {
+  return { actor, reason, atMs: app.now(), arrivedMs: app.clock.now() }
+}
+
+/** Makes a revision that is as an earlier one, or as its rule was; `made` is missing from a dry run. */
+async function rollBack(
+  app: App,
+  { to, rule, reason, dryRun }: { to: number; rule?: string | undefined; reason: string; dryRun: boolean },
+  actor: string,
+) {
+  const { source, base } = await rollbackSource(app.plant, { to, rule, actor })
+  const compared = await app.plant.compare(source, app.catalogue.newest()?.number)
+  if (dryRun) return { ...compared, made: null }
+  const what = rule === undefined ? "plant" : `rule ${rule}`
+  const because = `${what} as in revision ${to}: ${reason}`
+  return { ...compared, made: (await app.apply({ source, actor, reason: because, base })) ?? null }
 }
 
 async function listBuckets(

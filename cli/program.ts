@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { Command } from "commander"
+import { addAlarms } from "./commands/alarms.ts"
 import { addDeadLetters } from "./commands/dead-letters.ts"
 import { addDemo } from "./commands/demo.ts"
 import { addDetections } from "./commands/detections.ts"
@@ -8,6 +9,7 @@ import { addMqttUser } from "./commands/mqtt-user.ts"
 import { addOrders } from "./commands/orders.ts"
 import { addPlant } from "./commands/plant.ts"
 import { addReplay } from "./commands/replay.ts"
+import { addRules } from "./commands/rules.ts"
 import { addSamples } from "./commands/samples.ts"
 import { addSchema } from "./commands/schema.ts"
 import { addSimulate } from "./commands/simulate.ts"
@@ -36,8 +38,10 @@ export function program(surroundings: Surroundings): Command {
   addStart(root, surroundings)
   addOrders(root, surroundings)
   addDetections(root, surroundings)
+  addAlarms(root, surroundings)
   addSamples(root, surroundings)
   addPlant(root, surroundings)
+  addRules(root, surroundings)
   addDevices(root, surroundings)
   addDeadLetters(root, surroundings)
   addStatus(root, surroundings)

@@ -4,6 +4,7 @@ export const errorCodes = {
   PLANT_INVALID: { canRetry: false },
   PLANT_CHANGED: { canRetry: false },
   USAGE: { canRetry: false },
+  CASES_FAILED: { canRetry: false },
   NOT_FOUND: { canRetry: false },
   NOT_ALLOWED: { canRetry: false },
   DIRECTORY_IN_USE: { canRetry: false },

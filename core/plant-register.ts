@@ -23,6 +23,9 @@ const migrations: Record<string, Migration> = {
   },
 }
 
+/** What the column of revisions can hold. */
+const newestPossible = 2_147_483_647
+
 /** One thing that applying a plant file would do: "changed rule pump-vibration". */
 type Difference = {
   readonly change: "added" | "changed" | "removed"
@@ -85,6 +88,35 @@ export class PlantRegister {
 
   newest(): Promise<PlantRevision | undefined> {
     return newestIn(this.database.tables<PlantTables>())
+  }
+
+  /** The newest revisions, newest first; with `before` those before that one. */
+  async revisions({
+    before = newestPossible,
+    limit,
+  }: {
+    readonly before?: number | undefined
+    readonly limit: number
+  }): Promise<readonly PlantRevision[]> {
+    const rows = await this.database
+      .tables<PlantTables>()
+      .selectFrom("plant_revision")
+      .select("content")
+      .where("revision", "<", before)
+      .orderBy("revision", "desc")
+      .limit(limit)
+      .execute()
+    return rows.map(readRow)
+  }
+
+  async revision(number: number): Promise<PlantRevision | undefined> {
+    const row = await this.database
+      .tables<PlantTables>()
+      .selectFrom("plant_revision")
+      .select("content")
+      .where("revision", "=", number)
+      .executeTakeFirst()
+    return row && readRow(row)
   }
 
   /**
@@ -222,7 +254,7 @@ function readRow({ content }: { readonly content: string }): PlantRevision {
 }
 
 /** Who may apply a plant file. */
-const appliers: readonly Role[] = ["engineer", "admin"]
+export const appliers: readonly Role[] = ["engineer", "admin"]
 
 /** Not part of `parsePlant`: a revision from before this check can still be read. */
 function checkPeople({ people }: Plant): readonly string[] {
@@ -242,7 +274,8 @@ const lists = {
   people: "person",
 } as const
 
-function differences(before: Plant | undefined, after: Plant): readonly Difference[] {
+/** What has to be done to make the one plant the other. */
+export function differences(before: Plant | undefined, after: Plant): readonly Difference[] {
   const found: Difference[] = []
   for (const [list, what] of Object.entries(lists)) {
     const old = new Map(before?.[list as keyof typeof lists].map((one) => [one.id, one]))

@@ -1,5 +1,9 @@
 import { z } from "zod"
 import {
+  type AlarmStep,
+  type Announcement,
+  alarmStep,
+  announcement,
   type DeadLetter,
   type DetectionRecord,
   deadLetter,
@@ -73,7 +77,15 @@ function identifyRequest(request: OrderRequest): string {
   return `amend/${request.order}/${request.finding.episode}/${request.finding.sequence}`
 }
 
-/** The topics of the log; the key is the asset's id (the site's where there is no asset), the plant's for the catalogue. */
+function identifyAnnouncement(told: Announcement): string {
+  if ("step" in told) return `${told.kind}/${told.step.episode}/${told.step.sequence}`
+  return `${told.kind}/${told.site}/${told.kind === "digest" ? told.fromMs : told.atMs}`
+}
+
+/**
+ * The topics of the log; the key is the asset's id (the site's where there is no asset, and of `alarms` and
+ * `announcements`), the plant's for the catalogue.
+ */
 export const topics = {
   telemetry: topic<TelemetryRecord>("telemetry", telemetryRecord, {
     days: 7,
@@ -87,6 +99,16 @@ export const topics = {
       "episode" in value
         ? `${value.episode}/${value.sequence}`
         : `${value.kind}/${"asset" in value ? `${value.asset}/${value.component}/` : ""}${value.atMs}`,
+  }),
+  alarms: topic<AlarmStep>("alarms", alarmStep, {
+    days: 90,
+    megabytes: 1024,
+    identify: ({ episode, sequence }) => `${episode}/${sequence}`,
+  }),
+  announcements: topic<Announcement>("announcements", announcement, {
+    days: 90,
+    megabytes: 256,
+    identify: identifyAnnouncement,
   }),
   workOrderRequests: topic<OrderRequest>("work-order-requests", orderRequest, {
     days: 90,

@@ -112,6 +112,13 @@ export function compareSeverity(a: Severity, b: Severity): number {
   return severities.indexOf(a) - severities.indexOf(b)
 }
 
+const sensorRuleKinds: readonly string[] = ["stale", "flatline", "out-of-range"]
+
+/** Whether rules of this kind judge the sensor and not the machine: what they find asks for an inspection. */
+export function isAboutSensor(ruleKind: string): boolean {
+  return sensorRuleKinds.includes(ruleKind)
+}
+
 export const criticality = z.enum(["A", "B", "C"])
 export type Criticality = z.infer<typeof criticality>
 
@@ -140,6 +147,8 @@ const evidence = z.object({
       /** What the rule, and the rules that it goes by, kept in memory at `fromMs`: before all that is counted here. */
       state: z.unknown(),
       fromMs: timeMs,
+      /** How far the rule's clock had come: nothing later had been seen. */
+      toMs: timeMs,
       /** The newest arrival among what decided: later arrivals were not known. */
       knownMs: timeMs,
       /** How many samples and events since `fromMs` decided, and the SHA-256 of them. */
@@ -205,6 +214,59 @@ export const detection = z.object({
   evidence,
 })
 export type Detection = z.infer<typeof detection>
+
+/** A step of an episode as an operator is told of it: the evidence stays with the detection. */
+export const alarmStep = detection.omit({ evidence: true })
+export type AlarmStep = z.infer<typeof alarmStep>
+
+const count = z.number().int().nonnegative()
+
+/** One step, told by itself. `cleared`: nothing of the incident is open any more. */
+const singleAnnouncement = z.object({
+  kind: z.enum(["alarm", "cleared"]),
+  site: name,
+  /** Never before that of what the site was told earlier. */
+  atMs: timeMs,
+  step: alarmStep,
+})
+
+/** What came in a flood and was not told one by one. A step is counted in one digest, or told by itself. */
+const digest = z.object({
+  kind: z.literal("digest"),
+  site: name,
+  /** When the flood began. */
+  sinceMs: timeMs,
+  fromMs: timeMs,
+  toMs: timeMs,
+  atMs: timeMs,
+  /** New incidents. */
+  incidents: count,
+  /** Steps of incidents that the operator had been told of: raised, told again, back from the shelf. */
+  repeats: count,
+  /** Incidents that ended. */
+  cleared: count,
+  /** Trips of this span that were told one by one all the same; counted nowhere else in it. */
+  singly: count,
+  /** Incidents and repeats by their severity. */
+  bySeverity: z.object({ watch: count, warning: count, alarm: count, trip: count }),
+  /** Those with the most incidents and repeats, at most 5. */
+  topRules: z.array(z.object({ rule: name, count })).max(5),
+  topAssets: z.array(z.object({ asset: name, count })).max(5),
+  /** What came first, at most 10: in a flood the cause is often there. */
+  first: z
+    .array(alarmStep.pick({ episode: true, asset: true, rule: true, severity: true, atMs: true }))
+    .max(10),
+})
+
+/** What a site's operator is told: docs/alarms.md. */
+export const announcement = z.discriminatedUnion("kind", [
+  singleAnnouncement,
+  digest,
+  /** `recent`: so many alarms within the time that the plant file states. */
+  z.object({ kind: z.literal("flood-began"), site: name, atMs: timeMs, recent: count }),
+  z.object({ kind: z.literal("flood-ended"), site: name, sinceMs: timeMs, atMs: timeMs }),
+])
+export type Announcement = z.infer<typeof announcement>
 
 /** A new component was installed, whatever had been found about the old one. */
 const maintained = z.object({

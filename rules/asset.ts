@@ -1,12 +1,48 @@
 import { z } from "zod"
 import type { Revision } from "../core/catalogue.ts"
-import { MillwrightError } from "../core/errors.ts"
-import { type AssetEvent, timeMs } from "../core/vocabulary.ts"
-import { end } from "./episode.ts"
+import {
+  type Action,
+  type AssetEvent,
+  type Detection,
+  type Reading,
+  telemetryRecord,
+  timeMs,
+} from "../core/vocabulary.ts"
+import { episodesOf, incident, inIncident } from "./incident.ts"
+import {
+  type Counts,
+  checkMemory,
+  drain,
+  freshCore,
+  type Lane,
+  moveLane,
+  openLane,
+  type Place,
+  reviseLane,
+  takeAction,
+  takeRecord,
+} from "./lane.ts"
+import { laneCore } from "./memory.ts"
+import { rewind } from "./rewind.ts"
 import type { Rulebook } from "./rulebook.ts"
-import { type Series, series } from "./series.ts"
-import { never, noDeadline, type Rule, type Timers, type Watch, watchState } from "./watch.ts"
-import { instant } from "./wording.ts"
+import { trail } from "./trail.ts"
+import { noDeadline, type Rule } from "./watch.ts"
+
+/** What waits until its lane's clock has come to it: a record, or a revision that takes effect. */
+const waiting = z.object({
+  atMs: timeMs,
+  record: z.union([telemetryRecord.options[0], telemetryRecord.options[1]]).optional(),
+  revision: z.number().int().positive().optional(),
+})
+type Waiting = z.infer<typeof waiting>
+
+const laneState = z.object({
+  latenessMs: z.number(),
+  revision: z.number().int().positive(),
+  core: laneCore,
+  trail,
+  waiting: z.array(waiting),
+})
 
 /** All that the engine keeps of one asset, as plain JSON. */
 export const assetState = z.object({
@@ -18,29 +54,189 @@ export const assetState = z.object({
   clockMs: timeMs,
   /** The record with the newest time: the asset's time goes on from it while nothing comes (clock `wall`). */
   newest: z.object({ atMs: timeMs, arrivedMs: timeMs }),
-  series: z.array(series),
-  /** For each kind of event that is heard the time of the newest. */
-  events: z.array(z.object({ name: z.string(), markMs: timeMs })),
-  watches: z.array(watchState),
+  incidents: z.array(incident),
+  lanes: z.array(laneState),
 })
 export type AssetState = z.infer<typeof assetState>
 
-/** A signal, who judges its samples, and who looks at it together with others. */
-type Feed = { readonly series: Series; readonly watches: Watch[]; readonly readers: Watch[] }
+/** At this many the oldest is evaluated before its time, so that memory stays bounded. */
+const waitingAtMost = 10_000
 
-/** An asset with its watches, indexed by what drives them. */
-export type WatchedAsset = Timers & {
-  readonly state: AssetState
-  /** Not yet saved. */
-  changed: boolean
-  revision: Revision
-  watches: readonly Watch[]
-  feeds: ReadonlyMap<string, Feed>
-  byCode: ReadonlyMap<string, readonly Watch[]>
-  byComponent: ReadonlyMap<string, readonly Watch[]>
+const nothing: readonly Detection[] = []
+
+type Slot = { lane: Lane; readonly waiting: Waiting[] }
+
+export type Revisions = {
+  /** The revision with this number. */
+  numbered(number: number): Revision
+  rulebook(revision: Revision): Rulebook
 }
 
-type Outbox = Watch["outbox"]
+/** An asset with its lanes: one for each lateness that its rules state, and always that of none. */
+export class WatchedAsset {
+  readonly state: Omit<AssetState, "lanes">
+  revision: Revision
+  /** Not yet saved. */
+  changed = false
+  private readonly slots: Slot[]
+  private readonly revisions: Revisions
+  private readonly counts: Counts
+
+  constructor({ lanes, ...state }: AssetState, revisions: Revisions, counts: Counts) {
+    this.state = state
+    this.revisions = revisions
+    this.counts = counts
+    this.revision = revisions.numbered(state.revision)
+    this.slots = lanes.map(({ latenessMs, revision, core, trail, waiting }) => {
+      const place = this.place(latenessMs, revisions.numbered(revision))
+      for (const one of [core, trail.older.core, ...(trail.newer === null ? [] : [trail.newer.core])])
+        checkMemory(one, state.asset, place.rules)
+      return { lane: openLane(place, core, trail), waiting }
+    })
+    this.addLanes(this.revision)
+  }
+
+  /** When something is due without a record, by the asset's own time. */
+  get nextDueMs(): number {
+    return this.slots.reduce((soonest, { lane, waiting: [first] }) => {
+      const laneMs = Math.min(lane.nextDueMs, first === undefined ? noDeadline : first.atMs + 1)
+      return laneMs === noDeadline ? soonest : Math.min(soonest, laneMs + lane.latenessMs)
+    }, noDeadline)
+  }
+
+  get openEpisodes(): number {
+    return this.slots.reduce(
+      (open, { lane }) => open + lane.watches.filter(({ state }) => state.episode !== null).length,
+      0,
+    )
+  }
+
+  /** What is to be saved, at once: the asset goes on changing it. */
+  saved(): AssetState {
+    const lanes = this.slots.map(({ lane, waiting }) => ({
+      latenessMs: lane.latenessMs,
+      revision: lane.revision.number,
+      core: lane.core,
+      trail: lane.trail,
+      waiting,
+    }))
+    return { ...this.state, lanes }
+  }
+
+  /** Moves the asset's clock; what is due in its lanes happens. */
+  move(clockMs: number): void {
+    if (clockMs > this.state.clockMs) this.state.clockMs = clockMs
+    for (const slot of this.slots) this.moveSlot(slot)
+  }
+
+  /** A revision takes effect now, by the asset's own time; rules that lag behind come to it in their turn. */
+  revise(next: Revision): void {
+    const { clockMs } = this.state
+    for (const slot of this.slots) {
+      if (slot.lane.latenessMs > 0) insert(slot.waiting, { atMs: clockMs, revision: next.number })
+      else reviseLane(slot.lane, this.place(0, next), clockMs)
+    }
+    this.revision = next
+    this.state.revision = next.number
+    this.addLanes(next)
+    // A lane that no rule is in any more ends with what it waits for.
+    for (const slot of this.slots.filter(isDone)) this.slots.splice(this.slots.indexOf(slot), 1)
+  }
+
+  take(record: Reading | AssetEvent): void {
+    for (const slot of this.slots) {
+      if (slot.lane.latenessMs === 0) this.evaluate(slot, record)
+      else {
+        insert(slot.waiting, { atMs: record.atMs, record })
+        this.moveSlot(slot)
+      }
+    }
+  }
+
+  act(action: Action): void {
+    const episodes = action.episode === undefined ? [] : episodesOf(this.state.incidents, action.episode)
+    for (const { lane } of this.slots) takeAction(lane, action, episodes)
+  }
+
+  /** What was found since it was last asked. */
+  drain(): readonly Detection[] {
+    let found: Detection[] | undefined
+    for (const { lane } of this.slots) {
+      if (lane.outbox.length === 0) continue
+      found ??= []
+      for (const step of drain(lane)) found.push(inIncident(this.state.incidents, step))
+    }
+    return found ?? nothing
+  }
+
+  private evaluate(slot: Slot, record: Reading | AssetEvent): void {
+    for (const belated of takeRecord(slot.lane, record, this.counts))
+      slot.lane = rewind(slot.lane, belated, this.counts)
+  }
+
+  private moveSlot(slot: Slot): void {
+    const { waiting } = slot
+    const untilMs = this.state.clockMs - slot.lane.latenessMs
+    // What has the very time of the clock waits: another record of that time may come, and their order is settled here.
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (next.atMs >= untilMs && waiting.length <= waitingAtMost) break
+      waiting.shift()
+      moveLane(slot.lane, next.atMs)
+      if (next.record !== undefined) this.evaluate(slot, next.record)
+      if (next.revision === undefined) continue
+      const revision = this.revisions.numbered(next.revision)
+      reviseLane(slot.lane, this.place(slot.lane.latenessMs, revision), next.atMs)
+    }
+    moveLane(slot.lane, untilMs)
+  }
+
+  private addLanes(revision: Revision): void {
+    const latenesses = this.rulesIn(revision).map(({ spec }) => spec.lateness)
+    for (const latenessMs of new Set([0, ...latenesses])) {
+      if (this.slots.some(({ lane }) => lane.latenessMs === latenessMs)) continue
+      const { clockMs } = this.state
+      const core = freshCore(clockMs === Number.MIN_SAFE_INTEGER ? clockMs : clockMs - latenessMs)
+      this.slots.push({ lane: openLane(this.place(latenessMs, revision), core), waiting: [] })
+    }
+  }
+
+  private place(latenessMs: number, revision: Revision): Place {
+    const rules = this.rulesIn(revision).filter(({ spec }) => spec.lateness === latenessMs)
+    return { asset: this.state.asset, latenessMs, revision, rules }
+  }
+
+  private rulesIn(revision: Revision): readonly Rule[] {
+    const asset = revision.assets.get(this.state.asset)
+    return asset === undefined ? [] : this.revisions.rulebook(revision).rulesFor(asset)
+  }
+}
+
+function isDone({ lane, waiting }: Slot): boolean {
+  return lane.latenessMs > 0 && lane.watches.length === 0 && waiting.length === 0
+}
+
+/** In order of time; of what has the same time, in an order that does not depend on which came first. */
+function insert(waiting: Waiting[], one: Waiting): void {
+  let at = waiting.length
+  for (
+    let before = waiting[at - 1];
+    before !== undefined && comesAfter(before, one);
+    before = waiting[at - 1]
+  )
+    at--
+  waiting.splice(at, 0, one)
+}
+
+function comesAfter(a: Waiting, b: Waiting): boolean {
+  if (a.atMs !== b.atMs) return a.atMs > b.atMs
+  return tieOf(a) > tieOf(b)
+}
+
+function tieOf({ record, revision }: Waiting): string {
+  if (record === undefined) return `0 ${revision}`
+  if (record.kind === "event") return `1 ${record.code} ${JSON.stringify(record.attributes)}`
+  return `2 ${JSON.stringify(Object.entries(record.values).sort(([a], [b]) => (a < b ? -1 : 1)))}`
+}
 
 export function freshState(asset: string, revision: number, atMs: number, arrivedMs: number): AssetState {
   return {
@@ -49,181 +245,7 @@ export function freshState(asset: string, revision: number, atMs: number, arrive
     plantMs: Number.MIN_SAFE_INTEGER,
     clockMs: Number.MIN_SAFE_INTEGER,
     newest: { atMs, arrivedMs },
-    series: [],
-    events: [],
-    watches: [],
-  }
-}
-
-/** Sets an asset up under the revision that its state was made with. */
-export function open(
-  state: AssetState,
-  revision: Revision,
-  rulebook: Rulebook,
-  outbox: Outbox,
-): WatchedAsset {
-  const asset: WatchedAsset = {
-    state,
-    changed: false,
-    revision,
-    nextDueMs: noDeadline,
-    watches: [],
-    feeds: new Map(),
-    byCode: new Map(),
-    byComponent: new Map(),
-  }
-  arrange(asset, revision, rulebook, outbox)
-  return asset
-}
-
-/** A new revision takes effect: a watch whose rule decides as before keeps its state, any other begins anew. */
-export function revise(
-  asset: WatchedAsset,
-  revision: Revision,
-  rulebook: Rulebook,
-  outbox: Outbox,
-  atMs: number,
-): void {
-  const plantAsset = revision.assets.get(asset.state.asset)
-  const rules = plantAsset === undefined ? [] : rulebook.rulesFor(plantAsset)
-  for (const watch of asset.watches) {
-    const same = rules.some((rule) => continues(rule, watch.state))
-    const limit = watch.state.episode?.limit ?? null
-    if (!same)
-      end(watch, "rule-changed", {
-        atMs,
-        value: null,
-        limit,
-        reason: `the rule ${watch.rule.spec.id} changed`,
-      })
-  }
-  arrange(asset, revision, rulebook, outbox)
-}
-
-/** The state is of this rule, and it decides as before or may keep what it has. */
-function continues(rule: Rule, state: Watch["state"]): boolean {
-  if (state.rule !== rule.spec.id || state.signal !== (rule.spec.signal ?? null)) return false
-  if (state.parameters === rule.parameters) return true
-  return rule.spec.onChange === "keep" && state.shape === rule.shape
-}
-
-function arrange(asset: WatchedAsset, revision: Revision, rulebook: Rulebook, outbox: Outbox): void {
-  const { state } = asset
-  const plantAsset = revision.assets.get(state.asset)
-  const rules = plantAsset === undefined ? [] : rulebook.rulesFor(plantAsset)
-  const feeds = new Map<string, Feed>()
-  const byCode = new Map<string, Watch[]>()
-  const byComponent = new Map<string, Watch[]>()
-  const feedOf = (signal: string): Feed => {
-    const feed = feeds.get(signal) ?? { series: seriesOf(state, signal), watches: [], readers: [] }
-    feeds.set(signal, feed)
-    return feed
-  }
-  const watches = rules.map((rule): Watch => {
-    const { kind, params } = rule
-    const { signal, component } = rule.spec
-    const others = (kind.reads?.(params) ?? []).map((one) => [one, feedOf(one)] as const)
-    const own = signal === undefined ? undefined : feedOf(signal)
-    const watch: Watch = {
-      rule,
-      site: plantAsset?.site ?? "",
-      asset: state.asset,
-      state: stateOf(state, rule),
-      series: own?.series ?? seriesOf(state, ""),
-      others: new Map(others.map(([name, { series }]) => [name, series])),
-      members: [],
-      followers: [],
-      outbox,
-      timers: asset,
-    }
-    // Sensors are judged first: a sample that shows the sensor to be broken must not decide about the machine.
-    if (kind.sample !== undefined) own?.watches[kind.ofSensor === true ? "unshift" : "push"](watch)
-    if (kind.settled !== undefined) {
-      for (const feed of new Set([own, ...others.map(([, feed]) => feed)])) feed?.readers.push(watch)
-    }
-    for (const code of kind.codes?.(params) ?? []) add(byCode, code, watch)
-    if (component !== undefined) add(byComponent, component, watch)
-    return watch
-  })
-  for (const watch of watches) {
-    const wanted = watch.rule.kind.members?.(watch.rule.params) ?? []
-    watch.members.push(...watches.filter(({ rule }) => wanted.includes(rule.spec.id)))
-    for (const member of watch.members) member.followers.push(watch)
-  }
-  state.revision = revision.number
-  state.series = [...feeds.values()].map((feed) => feed.series)
-  state.watches = watches.map((watch) => watch.state)
-  asset.revision = revision
-  asset.watches = watches
-  asset.feeds = feeds
-  asset.byCode = byCode
-  asset.byComponent = byComponent
-  asset.nextDueMs = Math.min(noDeadline, ...watches.map((watch) => watch.state.dueMs))
-}
-
-function add(index: Map<string, Watch[]>, key: string, watch: Watch): void {
-  const there = index.get(key)
-  if (there === undefined) index.set(key, [watch])
-  else there.push(watch)
-}
-
-function seriesOf(state: AssetState, signal: string): Series {
-  const there = state.series.find((one) => one.signal === signal)
-  return there ?? { signal, markMs: never, value: 0, atMs: [], values: [], next: 0 }
-}
-
-function stateOf(asset: AssetState, rule: Rule): Watch["state"] {
-  const { id, signal = null } = rule.spec
-  const before = asset.watches.find((one) => one.rule === id && one.signal === signal)
-  if (before === undefined || !continues(rule, before)) {
-    return {
-      rule: id,
-      signal,
-      parameters: rule.parameters,
-      shape: rule.shape,
-      // Goes on counting, so that an episode of the changed rule never has the id of an earlier one.
-      opened: before?.opened ?? 0,
-      episode: null,
-      endedMs: never,
-      dueMs: noDeadline,
-      memory: rule.kind.fresh(rule.params),
-    }
-  }
-  const memory = rule.kind.memory.safeParse(before.memory)
-  if (!memory.success) {
-    throw new MillwrightError(
-      "STORE_FAILED",
-      `the saved state of rule ${rule.spec.id} on ${asset.asset} can't be read: ${memory.error.message}`,
-      { cause: memory.error },
-    )
-  }
-  return { ...before, parameters: rule.parameters, shape: rule.shape, memory: memory.data }
-}
-
-/** Runs the timers that are due at or before this time of the asset's clock, each at its own time. */
-export function runTimers(asset: WatchedAsset, untilMs: number): void {
-  while (asset.nextDueMs <= untilMs) {
-    let due: Watch | undefined
-    for (const watch of asset.watches) {
-      if (watch.state.dueMs < (due?.state.dueMs ?? noDeadline)) due = watch
-    }
-    asset.nextDueMs = due?.state.dueMs ?? noDeadline
-    if (due === undefined || asset.nextDueMs > untilMs) return
-    const atMs = due.state.dueMs
-    due.state.dueMs = noDeadline
-    due.rule.kind.fire?.(due, atMs)
-  }
-}
-
-/** A component was installed: what was open about the old one is settled, and its wear is forgotten. */
-export function maintain(asset: WatchedAsset, event: AssetEvent, component: string): void {
-  for (const watch of asset.byComponent.get(component) ?? []) {
-    const { episode } = watch.state
-    // The event may be told late: what was found after the work is about the new component.
-    if (episode !== null && episode.openedAtMs > event.atMs) continue
-    const reason = `${component} installed ${instant(event.atMs)}`
-    end(watch, "maintenance", { atMs: event.atMs, value: null, limit: episode?.limit ?? null, reason })
-    watch.state.endedMs = never
-    watch.rule.kind.maintained(watch, event)
+    incidents: [],
+    lanes: [],
   }
 }

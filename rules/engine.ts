@@ -1,20 +1,10 @@
 import type { Catalogue, Revision } from "../core/catalogue.ts"
 import { MillwrightError } from "../core/errors.ts"
 import type { PlantClock } from "../core/service.ts"
-import {
-  type AssetEvent,
-  type Detection,
-  eventCodes,
-  type Reading,
-  type TelemetryRecord,
-} from "../core/vocabulary.ts"
-import { type AssetState, freshState, maintain, open, revise, runTimers, type WatchedAsset } from "./asset.ts"
+import type { Action, AssetEvent, Detection, Reading, TelemetryRecord } from "../core/vocabulary.ts"
+import { type AssetState, freshState, WatchedAsset } from "./asset.ts"
+import type { Counts } from "./lane.ts"
 import type { Rulebook } from "./rulebook.ts"
-import { remember } from "./series.ts"
-import type { Watch } from "./watch.ts"
-
-/** What became of the samples and events that somebody watches. */
-export type Counts = { samples: number; duplicates: number; late: number; unusable: number }
 
 export type EngineSettings = {
   readonly plantClock: PlantClock
@@ -34,38 +24,42 @@ export type Engine = {
   restore(state: AssetState): void
   /** The states that changed since they were last asked for, to be written at once: the engine goes on changing them. */
   changes(): readonly AssetState[]
-  assets(): Iterable<AssetState>
+  /** All states, as `changes` gives them. */
+  assets(): readonly AssetState[]
+  openEpisodes(): number
 }
-
-const nothing: readonly Detection[] = []
-/** Beyond this, sums and squares could leave the range of numbers; no sensor does. Also false for NaN. */
-const largest = 1e150
 
 export function createEngine({ plantClock, revisions, rulebook, counts }: EngineSettings): Engine {
   const assets = new Map<string, WatchedAsset>()
-  const outbox: { detections: Detection[] } = { detections: [] }
 
-  function take(): readonly Detection[] {
-    if (outbox.detections.length === 0) return nothing
-    const { detections } = outbox
-    outbox.detections = []
-    return detections
+  function numbered(number: number): Revision {
+    const revision = revisions.after(number - 1)
+    if (revision?.number === number) return revision
+    throw new MillwrightError(
+      "STORE_FAILED",
+      `the rules' state is of revision ${number}, which the catalogue does not have`,
+    )
   }
 
-  function admit(record: Reading | AssetEvent): WatchedAsset | undefined {
+  function watched(state: AssetState): WatchedAsset {
+    const asset = new WatchedAsset(state, { numbered, rulebook }, counts)
+    assets.set(state.asset, asset)
+    return asset
+  }
+
+  function admit(record: Reading | AssetEvent | Action): WatchedAsset | undefined {
+    // People decide about what was found; where nothing has come yet there is nothing.
+    if (record.kind === "action") return undefined
     const revision = revisions.at(plantClock === "event" ? record.atMs : record.arrivedMs)
     if (revision === undefined || !revision.assets.has(record.asset)) return undefined
-    const state = freshState(record.asset, revision.number, record.atMs, record.arrivedMs)
-    const asset = open(state, revision, rulebook(revision), outbox)
-    assets.set(record.asset, asset)
-    return asset
+    return watched(freshState(record.asset, revision.number, record.atMs, record.arrivedMs))
   }
 
   /**
    * The asset's own time when the plant's clock reads `plantMs`. Under the wall clock it goes on from the newest
    * record by as much as has passed since that arrived: so a backlog is judged by the time its samples were taken.
    */
-  function clockAt({ newest }: AssetState, plantMs: number): number {
+  function clockAt({ newest }: WatchedAsset["state"], plantMs: number): number {
     return plantClock === "event" ? plantMs : newest.atMs + (plantMs - newest.arrivedMs)
   }
 
@@ -74,13 +68,11 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
     for (;;) {
       const next = revisions.after(state.revision)
       if (next === undefined || next.effectiveMs > plantMs) break
-      const atMs = clockAt(state, next.effectiveMs)
-      runTimers(asset, atMs)
-      revise(asset, next, rulebook(next), outbox, atMs)
+      asset.move(Math.max(state.clockMs, clockAt(state, next.effectiveMs)))
+      asset.revise(next)
     }
-    if (asset.nextDueMs <= clockMs) runTimers(asset, clockMs)
     if (plantMs > state.plantMs) state.plantMs = plantMs
-    if (clockMs > state.clockMs) state.clockMs = clockMs
+    asset.move(clockMs)
     asset.changed = true
   }
 
@@ -93,93 +85,36 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
     state.newest.arrivedMs = arrivedMs
   }
 
-  function read(asset: WatchedAsset, { atMs, values, quality, untimed }: Reading): void {
-    let readers: readonly Watch[] = []
-    for (const signal in values) {
-      const feed = asset.feeds.get(signal)
-      if (feed === undefined) continue
-      const { series, watches } = feed
-      if (atMs <= series.markMs) {
-        if (atMs === series.markMs) counts.duplicates++
-        else counts.late++
-        continue
-      }
-      series.markMs = atMs
-      const value = values[signal] ?? Number.NaN
-      if (quality?.[signal] === "bad" || !(Math.abs(value) <= largest)) {
-        counts.unusable++
-        continue
-      }
-      counts.samples++
-      remember(series, atMs, value)
-      for (const watch of watches) {
-        if (untimed === true && watch.rule.kind.timedOnly === true) continue
-        watch.rule.kind.sample?.(watch, atMs, value)
-      }
-      if (feed.readers.length > 0)
-        readers = readers.length === 0 ? feed.readers : [...new Set([...readers, ...feed.readers])]
-    }
-    for (const watch of readers) watch.rule.kind.settled?.(watch, atMs)
-  }
-
-  function happen(asset: WatchedAsset, event: AssetEvent): void {
-    const { component } = event.attributes
-    const installed =
-      event.code === eventCodes.componentInstalled && typeof component === "string" ? component : undefined
-    const hearers = asset.byCode.get(event.code)
-    if (hearers === undefined && (installed === undefined || !asset.byComponent.has(installed))) return
-    if (!isNew(asset, event)) return
-    if (installed !== undefined) maintain(asset, event, installed)
-    for (const watch of hearers ?? []) watch.rule.kind.event?.(watch, event)
-  }
-
-  function isNew(asset: WatchedAsset, event: AssetEvent): boolean {
-    const name = eventName(asset, event)
-    const mark = asset.state.events.find((one) => one.name === name)
-    if (mark === undefined) {
-      asset.state.events.push({ name, markMs: event.atMs })
-      return true
-    }
-    if (event.atMs === mark.markMs) counts.duplicates++
-    else if (event.atMs < mark.markMs) counts.late++
-    if (event.atMs <= mark.markMs) return false
-    mark.markMs = event.atMs
-    return true
-  }
-
   return {
     apply(record) {
-      if (record.kind === "tick" || record.kind === "action") return nothing
+      if (record.kind === "tick") return nothing
       const asset = assets.get(record.asset) ?? admit(record)
       if (asset === undefined) return nothing
-      arrive(asset, record)
-      if (record.kind === "reading") read(asset, record)
-      else happen(asset, record)
-      // A signal behind the asset's clock may set a deadline that has passed: it must not wait for the next record.
-      if (asset.nextDueMs <= asset.state.clockMs) runTimers(asset, asset.state.clockMs)
-      return take()
+      if (record.kind === "action") {
+        asset.changed = true
+        asset.act(record)
+      } else {
+        arrive(asset, record)
+        asset.take(record)
+      }
+      return asset.drain()
     },
 
     advance(plantMs) {
+      const found: Detection[] = []
       for (const asset of assets.values()) {
         const { state } = asset
         const clockMs = clockAt(state, plantMs)
         const next = revisions.after(state.revision)
         if (asset.nextDueMs > clockMs && (next === undefined || next.effectiveMs > plantMs)) continue
         move(asset, Math.max(state.plantMs, plantMs), Math.max(state.clockMs, clockMs))
+        found.push(...asset.drain())
       }
-      return take()
+      return found
     },
 
     restore(state) {
-      const revision = revisions.after(state.revision - 1)
-      if (revision?.number !== state.revision) {
-        throw new MillwrightError(
-          "STORE_FAILED",
-          `the rules' state of ${state.asset} is of revision ${state.revision}, which the catalogue does not have`,
-        )
-      }
-      assets.set(state.asset, open(state, revision, rulebook(revision), outbox))
+      watched(state)
     },
 
     changes() {
@@ -187,27 +122,19 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
       for (const asset of assets.values()) {
         if (!asset.changed) continue
         asset.changed = false
-        changed.push(asset.state)
+        changed.push(asset.saved())
       }
       return changed
     },
 
-    *assets() {
-      for (const { state } of assets.values()) yield state
+    assets: () => [...assets.values()].map((asset) => asset.saved()),
+
+    openEpisodes() {
+      let open = 0
+      for (const asset of assets.values()) open += asset.openEpisodes
+      return open
     },
   }
 }
 
-/**
- * What makes two events of one time the same: the code and, where these are known, the component or signal that it
- * is about. Names that nobody knows stay out, so that their number is bounded.
- */
-function eventName(asset: WatchedAsset, { code, attributes: { component, signal } }: AssetEvent): string {
-  const of =
-    typeof component === "string" && asset.byComponent.has(component)
-      ? component
-      : typeof signal === "string" && asset.feeds.has(signal)
-        ? signal
-        : ""
-  return `${code}|${of}`
-}
+const nothing: readonly Detection[] = []

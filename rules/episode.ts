@@ -1,7 +1,8 @@
 import { v5 as uuid } from "uuid"
-import { compareSeverity, type Detection, type Severity } from "../core/vocabulary.ts"
+import { type Action, compareSeverity, type Detection, type Severity } from "../core/vocabulary.ts"
 import { samplesIn } from "./series.ts"
-import type { Watch } from "./watch.ts"
+import { look } from "./suspension.ts"
+import { never, type Watch } from "./watch.ts"
 
 const namespace = "6b0f2a3e-0d5c-5e6a-9b7e-4f1f5d1c8a21"
 
@@ -18,6 +19,7 @@ export function find(watch: Watch, severity: Severity, step: Step): void {
   if (state.episode !== null) {
     const change = compareSeverity(severity, state.episode.severity)
     state.episode.severity = severity
+    if (change > 0) state.episode.acknowledged = false
     if (change !== 0) emit(watch, change > 0 ? "raised" : "lowered", step)
     return
   }
@@ -26,6 +28,7 @@ export function find(watch: Watch, severity: Severity, step: Step): void {
     // The running number tells apart episodes that open at one instant; the revision is no part of it, because
     // an edit of the rule makes no second episode.
     id: uuid(JSON.stringify([id, watch.asset, component, signal, step.atMs, state.opened]), namespace),
+    acknowledged: false,
     sequence: -1,
     openedAtMs: step.atMs,
     atMs: step.atMs,
@@ -34,11 +37,13 @@ export function find(watch: Watch, severity: Severity, step: Step): void {
   }
   state.opened += 1
   emit(watch, "opened", step)
+  for (const guarded of watch.guarded) look(guarded, step.atMs)
   for (const follower of watch.followers) follower.rule.kind.joined?.(follower, step.atMs)
 }
 
-/** The open episode has lasted, and is told once more. */
+/** The open episode has lasted, and is told once more, also to who has acknowledged it. */
 export function remind(watch: Watch, step: Step): void {
+  if (watch.state.episode !== null) watch.state.episode.acknowledged = false
   emit(watch, "re-alarmed", step)
 }
 
@@ -46,23 +51,63 @@ export function remind(watch: Watch, step: Step): void {
 export function end(watch: Watch, cause: NonNullable<Detection["cause"]>, step: Step): void {
   const { state } = watch
   if (state.episode === null) return
-  emit(watch, "cleared", step, cause)
+  emit(watch, "cleared", step, { cause })
   state.episode = null
   if (cause === "condition") state.endedMs = step.atMs
+  for (const guarded of watch.guarded) look(guarded, step.atMs)
   for (const follower of watch.followers) follower.rule.kind.parted?.(follower, step.atMs)
 }
 
-function emit(watch: Watch, kind: Detection["kind"], step: Step, cause?: Detection["cause"]): void {
+/** Somebody has seen the open episode; a second time changes nothing. */
+export function acknowledge(watch: Watch, { actor, reason, atMs }: Action): void {
+  const { episode } = watch.state
+  if (episode === null || episode.acknowledged) return
+  episode.acknowledged = true
+  emit(watch, "acknowledged", noted(watch, atMs, reason), { actor })
+}
+
+/** Until then nobody is to be told of this rule's episodes; it goes on judging. */
+export function shelve(watch: Watch, untilMs: number, { actor, reason, atMs }: Action): void {
+  const { state } = watch
+  state.shelvedUntilMs = untilMs
+  if (untilMs < watch.lane.nextDueMs) watch.lane.nextDueMs = untilMs
+  emit(watch, "shelved", noted(watch, atMs, reason), { actor })
+}
+
+/** The shelf's time is up, or somebody (`action`) has taken the rule off it: an episode that is open is told of now. */
+export function unshelve(watch: Watch, atMs: number, action?: Action): void {
+  const { state } = watch
+  if (state.shelvedUntilMs === never) return
+  state.shelvedUntilMs = never
+  const reason = action?.reason ?? `the rule ${watch.rule.spec.id} was shelved until now`
+  emit(watch, "unshelved", noted(watch, atMs, reason), action === undefined ? {} : { actor: action.actor })
+}
+
+/** A step in which nothing new was measured. */
+function noted({ state }: Watch, atMs: number, reason: string): Step {
+  return { atMs, value: null, limit: state.episode?.limit ?? null, reason }
+}
+
+const decided: readonly Detection["kind"][] = ["opened", "raised", "lowered"]
+
+function emit(
+  watch: Watch,
+  kind: Detection["kind"],
+  step: Step,
+  more: Pick<Detection, "cause" | "actor"> = {},
+): void {
   const { rule, state } = watch
   const { episode } = state
   if (episode === null) return
   // Signals of one asset may have clocks of their own; an episode still goes forward only.
   const atMs = Math.max(step.atMs, episode.atMs)
   const { statistic, fromMs, events = [], baseline } = rule.kind.grounds(watch, atMs)
+  const replay = decided.includes(kind) ? watch.lane.replayOf(watch, atMs) : undefined
   episode.sequence += 1
-  episode.atMs = atMs
+  // People decide by the time of day, which says nothing of the time that the asset's data has reached.
+  if (more.actor === undefined) episode.atMs = atMs
   episode.limit = step.limit
-  watch.outbox.detections.push({
+  watch.lane.outbox.push({
     kind,
     episode: episode.id,
     sequence: episode.sequence,
@@ -80,16 +125,29 @@ function emit(watch: Watch, kind: Detection["kind"], step: Step, cause?: Detecti
     limit: step.limit,
     unit: rule.unit,
     reason: step.reason,
+    ...more,
+    ...(state.shelvedUntilMs === never ? {} : { quiet: "shelved" as const }),
     ...(step.forecast === undefined ? {} : { forecast: step.forecast }),
-    ...(cause === undefined ? {} : { cause }),
     evidence: {
       statistic,
       fromMs: Math.min(fromMs, atMs),
       toMs: atMs,
-      samples: rule.spec.signal === undefined ? [] : samplesIn(watch.series, fromMs, atMs),
+      samples: samplesOf(watch, fromMs, atMs),
       events,
       ...(baseline === undefined ? {} : { baseline }),
       parameters: rule.parameters,
+      ...(replay === undefined ? {} : { replay }),
     },
   })
+}
+
+const samplesShown = 16
+
+/** The newest samples of all that the rule reads. */
+function samplesOf(watch: Watch, fromMs: number, toMs: number): Detection["evidence"]["samples"] {
+  const own = watch.rule.spec.signal === undefined ? [] : [watch.series]
+  return [...own, ...watch.others.values()]
+    .flatMap((series) => samplesIn(series, fromMs, toMs))
+    .sort((a, b) => a.atMs - b.atMs)
+    .slice(-samplesShown)
 }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client"
 import type { Detection } from "../core/vocabulary.ts"
-import type { Counts } from "./engine.ts"
+import type { Counts } from "./lane.ts"
 
 export type RuleMetrics = {
   /** Adds what was counted since the last call. */
@@ -9,13 +9,13 @@ export type RuleMetrics = {
   saved(seconds: number): void
 }
 
-const outcomes = ["samples", "duplicates", "late", "unusable"] as const
+const outcomes = ["samples", "duplicates", "late", "tooLate", "unusable"] as const
 
 export function ruleMetrics(registry: Registry, openEpisodes: () => number): RuleMetrics {
   const registers = [registry]
   const records = new Counter({
     name: "millwright_rules_records_total",
-    help: "Samples evaluated, and samples and events left out: duplicates, late, unusable (bad quality or absurd)",
+    help: "Samples evaluated; late ones, evaluated together with what came before them; and what is left out: duplicates, tooLate, unusable (bad quality or absurd)",
     labelNames: ["outcome"],
     registers,
   })
@@ -39,7 +39,7 @@ export function ruleMetrics(registry: Registry, openEpisodes: () => number): Rul
       this.set(openEpisodes())
     },
   })
-  const before: Counts = { samples: 0, duplicates: 0, late: 0, unusable: 0 }
+  const before: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
   return {
     counted(counts) {
       for (const outcome of outcomes) {

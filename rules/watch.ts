@@ -27,6 +27,7 @@ export type Rule<Params = unknown> = {
 
 const openEpisode = z.object({
   id: z.uuid(),
+  acknowledged: z.boolean(),
   /** Of the last step. */
   sequence: z.number().int(),
   openedAtMs: timeMs,
@@ -47,6 +48,10 @@ export const watchState = z.object({
   /** When the condition last ended by itself. */
   endedMs: z.number(),
   dueMs: z.number(),
+  /** Until when it looks away because of the asset's state: `noDeadline` while the state lasts, `never` if it does not. */
+  awayUntilMs: z.number(),
+  /** Until when somebody has shelved it; `never` if nobody has. */
+  shelvedUntilMs: z.number(),
   /** The kind's own, by its `memory` schema. */
   memory: z.unknown(),
 })
@@ -66,17 +71,30 @@ export type Watch<Params = unknown, Memory = unknown> = {
   readonly members: Watch[]
   /** The watches whose member this is. */
   readonly followers: Watch[]
-  readonly outbox: { detections: Detection[] }
-  readonly timers: Timers
+  /** The watches that judge the sensors it reads; while one of them has an episode, it looks away. */
+  readonly sensors: Watch[]
+  /** The watches that look away while this one has an episode. */
+  readonly guarded: Watch[]
+  /** It looks away: whatever comes is not for it. */
+  away: boolean
+  readonly lane: LaneOf
 }
 
-/** The earliest deadline of an asset's watches; it may be too early, never too late. */
-export type Timers = { nextDueMs: number }
+/** What a watch needs of the lane that it is in. */
+export type LaneOf = {
+  /** The earliest deadline of the lane; it may be too early, never too late. */
+  nextDueMs: number
+  readonly outbox: Detection[]
+  /** Planned work is going on. */
+  inWindow: boolean
+  /** With what the verdict can be recomputed; undefined where the verdict is only recomputed. */
+  replayOf(watch: Watch, atMs: number): Evidence["replay"]
+}
 
 /** Has `fire` called at this time of the asset's clock, in place of an earlier wish. */
 export function setDeadline(watch: Watch, dueMs: number): void {
   watch.state.dueMs = dueMs
-  if (dueMs < watch.timers.nextDueMs) watch.timers.nextDueMs = dueMs
+  if (dueMs < watch.lane.nextDueMs) watch.lane.nextDueMs = dueMs
 }
 
 /** What a kind knows of its reasons; samples come from the watch's series, from `fromMs` on. */
@@ -133,6 +151,8 @@ export interface RuleKind<Params = unknown, Memory = unknown> {
    * Drops what must not outlive a gap: delays that run, windows half full. What was learned and what is open stays.
    */
   interrupted?(watch: Watch<Params, Memory>, atMs: number): void
+  /** The rule looks again. */
+  resumed?(watch: Watch<Params, Memory>, atMs: number): void
   /** The component was replaced; its open episode has been cleared. Forgets what was the old component's. */
   maintained(watch: Watch<Params, Memory>, event: AssetEvent): void
   grounds(watch: Watch<Params, Memory>, atMs: number): Grounds

@@ -5,6 +5,7 @@ import {
   type Detection,
   type Finding,
   finding,
+  isAboutSensor,
   type Maintained,
   type OrderRequest,
   type OrderType,
@@ -27,7 +28,9 @@ export function requestFor(
   revision: Revision,
   episodes: Episodes,
 ): OrderRequest | undefined {
-  const { episode, sequence } = detection
+  const { episode, sequence, kind } = detection
+  // Seen, or put aside for a while: the work is what it was.
+  if (kind === "acknowledged" || kind === "shelved") return undefined
   const rule = revision.plant.rules.find(({ id }) => id === detection.rule)
   const settings = rule?.order
   const openedBy = episodes[episode]
@@ -40,8 +43,11 @@ export function requestFor(
   return amendRequest(detection, settings, revision)
 }
 
-function opensOrder({ kind, severity }: Detection, { from }: RuleOrder): boolean {
-  return (kind === "opened" || kind === "raised") && compareSeverity(severity, from) >= 0
+/** Steps after which an episode stands that may have had no order before. */
+const standing: readonly Detection["kind"][] = ["opened", "raised", "re-alarmed", "amended", "unshelved"]
+
+function opensOrder({ kind, severity, quiet }: Detection, { from }: RuleOrder): boolean {
+  return quiet === undefined && standing.includes(kind) && compareSeverity(severity, from) >= 0
 }
 
 function openRequest(
@@ -61,7 +67,7 @@ function openRequest(
     asset,
     component,
     mergeKey: mergeKey(detection, settings.need ?? usual.need),
-    title: template === undefined ? `${ruleTitle}: ${detection.reason}` : fillIn(template.title, detection),
+    title: template === undefined ? titleOf(detection, ruleTitle) : fillIn(template.title, detection),
     description: fillIn(template?.description ?? "", detection) || detection.reason,
     template: template?.id ?? null,
     tasks: (template?.tasks ?? []).map((task) => fillIn(task, detection)),
@@ -73,9 +79,22 @@ function openRequest(
   }
 }
 
-/** A service that a meter asks for is planned work, and a need of its own: it must not vanish in a repair. */
-function usualOrder({ rule, ruleKind }: Detection): { readonly type: OrderType; readonly need: string } {
-  return ruleKind === "usage" ? { type: "preventive", need: rule } : { type: "predictive", need: "repair" }
+/**
+ * A service that a meter asks for is planned work, and a need of its own: it must not vanish in a repair. A sensor that
+ * has failed is to be inspected, and says nothing of the component that it watches.
+ */
+function usualOrder({ rule, ruleKind, signal }: Detection): {
+  readonly type: OrderType
+  readonly need: string
+} {
+  if (ruleKind === "usage") return { type: "preventive", need: rule }
+  if (isAboutSensor(ruleKind)) return { type: "specialised", need: `sensor ${signal ?? ""}` }
+  return { type: "predictive", need: "repair" }
+}
+
+function titleOf({ ruleKind, signal, asset, reason }: Detection, ruleTitle: string): string {
+  const what = isAboutSensor(ruleKind) ? `Inspect the sensor ${signal ?? ""} of ${asset}` : ruleTitle
+  return `${what}: ${reason}`
 }
 
 function amendRequest(
@@ -103,14 +122,29 @@ export function settleRequest(
   return { kind: "settle", asset, component, atMs, reason }
 }
 
-function urgency(
-  { asset, severity, atMs }: Detection,
-  settings: RuleOrder | undefined,
-  { plant, assets }: Revision,
-) {
+function urgency(detection: Detection, settings: RuleOrder | undefined, { plant, assets }: Revision) {
+  const { asset, severity, atMs } = detection
   // An asset that has left the plant may still have findings on their way: they are handled as of middle importance.
   const urgency = urgencyOf(plant, severity, assets.get(asset)?.criticality ?? "B")
-  return { ...urgency, dueMs: atMs + (settings?.due ?? timeAllowed(plant, urgency.priority)) }
+  const allowedMs = atMs + (settings?.due ?? timeAllowed(plant, urgency.priority))
+  return {
+    ...urgency,
+    dueMs: dueBy(detection, settings?.due === undefined ? allowedMs : undefined) ?? allowedMs,
+  }
+}
+
+/**
+ * The forecast decides where the rule states no time: a service is due when the meter will be there; a repair not later
+ * than when the limit will be reached.
+ */
+function dueBy(
+  { ruleKind, forecast, value, limit, atMs }: Detection,
+  usualMs: number | undefined,
+): number | undefined {
+  if (forecast === undefined || usualMs === undefined) return undefined
+  if (ruleKind !== "usage") return Math.max(atMs, Math.min(usualMs, forecast.dueMs))
+  // Of a meter that has got there already the forecast is about the next time.
+  return value !== null && limit !== null && value < limit ? forecast.dueMs : undefined
 }
 
 /** The schema knows which fields of a step an order keeps. */

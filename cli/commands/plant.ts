@@ -5,6 +5,7 @@ import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { ResultOf } from "../operations.ts"
 import { print, printError, table, when } from "../output.ts"
 import { answer, asker, asksForJson, type Surroundings, wholeNumber } from "../shared.ts"
+import { showRollback } from "./rules.ts"
 
 export function addPlant(program: Command, surroundings: Surroundings): void {
   program
@@ -51,6 +52,25 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
       if (file === undefined) return answer(command, revision, ({ source }) => process.stdout.write(source))
       await writeFile(file, revision.source)
       print(`revision ${revision.revision} by ${revision.author} written to ${file}`)
+    })
+
+  program
+    .command("rollback")
+    .description("make a revision in which the plant file is as it was in an earlier one")
+    .requiredOption("--to <revision>", "as millwright rules history shows it", wholeNumber)
+    .requiredOption("--reason <text>", "why, for the audit trail")
+    .option("--dry-run", "only check and show")
+    .addHelpText(
+      "after",
+      "\nExample:\n  millwright rollback --to 3 --reason 'applied the wrong file' --as erika",
+    )
+    .action(async (options: { to: number; reason: string; dryRun?: boolean }, command: Command) => {
+      const { to, reason, dryRun = false } = options
+      answer(
+        command,
+        await asker(command, surroundings)("plant.rollback", { to, reason, dryRun }),
+        showRollback,
+      )
     })
 
   program

@@ -1,191 +1,151 @@
-import { median, medianAbsoluteDeviation } from "simple-statistics"
-import { z } from "zod"
-import { duration, formatDuration } from "../../core/duration.ts"
-import { compareSeverity, severity } from "../../core/vocabulary.ts"
+import { formatDuration } from "../../core/duration.ts"
 import { end, find } from "../episode.ts"
-import { never, type RuleKind, type Watch } from "../watch.ts"
+import { never, type RuleKind } from "../watch.ts"
 import { quantity } from "../wording.ts"
-
-/** A window is this many buckets: its mean moves on in steps of an eighth. */
-const buckets = 8
-const mostMeans = 2000
-/** Makes the median absolute deviation estimate the standard deviation of normal data. */
-const normalScale = 1.4826
-
-const level = z.strictObject({ severity, z: z.number().positive() })
-
-const params = z
-  .strictObject({
-    window: duration,
-    baseline: duration,
-    minBaseline: z.number().int().min(3).default(8),
-    z: z.number().positive().optional(),
-    levels: z.array(level).min(1).max(8).optional(),
-    direction: z.enum(["up", "down", "both"]).default("both"),
-    minSpread: z.number().nonnegative().default(0),
-    minRelativeSpread: z.number().nonnegative().default(0.01),
-    clearBelow: z.number().nonnegative().optional(),
-    freezeFor: duration.optional(),
-  })
-  .transform((written, context) => {
-    const {
-      z: single,
-      levels: several,
-      clearBelow,
-      window,
-      baseline,
-      minBaseline,
-      freezeFor,
-      ...rest
-    } = written
-    const say = (path: string, message: string) => context.addIssue({ code: "custom", path: [path], message })
-    if ((single === undefined) === (several === undefined)) say("z", "expected either z or levels")
-    const levels = (several ?? [{ severity: undefined, z: single ?? 1 }]).toSorted((a, b) => a.z - b.z)
-    levels.forEach((one, at) => {
-      const lower = levels[at - 1]
-      if (one.severity === undefined || lower?.severity === undefined) return
-      if (compareSeverity(one.severity, lower.severity) <= 0 || one.z === lower.z)
-        say("levels", `expected a higher z for each more severe level, got ${one.severity} at ${one.z}`)
-    })
-    const lowest = levels[0]?.z ?? 1
-    if (clearBelow !== undefined && clearBelow >= lowest)
-      say("clearBelow", `expected less than the lowest z (${lowest})`)
-    if (window < buckets) say("window", "expected at least 8ms")
-    const size = Math.floor(baseline / window)
-    if (size < minBaseline || size > mostMeans)
-      say("baseline", `expected ${minBaseline} to ${mostMeans} windows, got ${size}`)
-    return {
-      ...rest,
-      levels,
-      window,
-      bucketMs: window / buckets,
-      size,
-      minBaseline,
-      /** A level is left below this share of its z. */
-      back: (clearBelow ?? lowest / 2) / lowest,
-      freezeFor: freezeFor ?? baseline,
-    }
-  })
-type Params = z.infer<typeof params>
-
-const memory = z.object({
-  /** The bucket being filled, counted from 1970, and its samples. */
-  bucket: z.number(),
-  sum: z.number(),
-  count: z.number(),
-  /** The seven buckets before it, oldest first, and all of them together. */
-  sums: z.array(z.number()),
-  counts: z.array(z.number()),
-  restSum: z.number(),
-  restCount: z.number(),
-  /** The window-long block being filled, aligned to multiples of the window: what the baseline learns. */
-  block: z.number(),
-  blockSum: z.number(),
-  blockCount: z.number(),
-  /** Something in this block deviates: it is not learned. */
-  blockTainted: z.boolean(),
-  /** The mean of the block before, held back because the current window still overlaps it. */
-  held: z.number().nullable(),
-  /** How many levels are exceeded. */
-  active: z.number().int(),
-  /** The deviation lasted past `freezeFor`: the old baseline was given up. */
-  relearning: z.boolean(),
-  /** How many samples a window has, as a moving average: a window with less than half of that does not speak. */
-  usual: z.number(),
-  means: z.array(z.number()),
-  next: z.number().int(),
-  centre: z.number(),
-  /** 0 for as long as there is nothing to compare with. */
-  spread: z.number(),
-})
-type Memory = z.infer<typeof memory>
-type DeviationWatch = Watch<Params, Memory>
-
-const emptyWindow = () => ({
-  bucket: never,
-  sum: 0,
-  count: 0,
-  sums: new Array<number>(buckets - 1).fill(0),
-  counts: new Array<number>(buckets - 1).fill(0),
-  restSum: 0,
-  restCount: 0,
-  block: never,
-  blockSum: 0,
-  blockCount: 0,
-  blockTainted: false,
-  held: null,
-  active: 0,
-  relearning: false,
-})
+import {
+  type DeviationWatch,
+  emptyGroups,
+  emptyWindow,
+  freshMemory,
+  type Group,
+  learnMean,
+  type Memory,
+  memory,
+  spreadOf,
+} from "./deviation-memory.ts"
+import { binOf, buckets, conditionsOf, type Params, params, shapeOf, slotAt } from "./deviation-params.ts"
+import { rungsReached } from "./ladder.ts"
 
 /**
  * A window's mean far from what it used to be: z = (mean − centre) ÷ spread, with centre the median and spread
  * 1.4826 × the median absolute deviation of the asset's own past window means (Iglewicz & Hoaglin 1993, "How to
- * Detect and Handle Outliers"). All in event time; the baseline never overlaps the window that it judges.
+ * Detect and Handle Outliers"), or their normalised interquartile range (ISO 13528). Compared are windows of the same
+ * time of the day or week and of the same operating state, where these are stated. All in event time; the baseline
+ * never overlaps the window that it judges.
  */
 export const deviation: RuleKind<Params, Memory> = {
   params,
   memory,
   signal: "any",
 
-  fresh: () => ({ ...emptyWindow(), usual: 0, means: [], next: 0, centre: 0, spread: 0 }),
+  fresh: freshMemory,
+
+  shape: shapeOf,
+
+  resolve: (params, { timeZone }) => (params.slots === 1 ? params : { ...params, timeZone }),
+
+  reads: ({ context }) => (context === null ? [] : [context.signal]),
+
+  check: ({ context }, { signal }) =>
+    context !== null && context.signal === signal
+      ? [`params.context: expected another signal than the rule's own ("${signal}")`]
+      : [],
 
   sample(watch, atMs, value) {
-    const { params } = watch.rule
+    if (watch.rule.params.context === null) take(watch, atMs, value)
+    else watch.state.memory.fresh = true
+  },
+
+  settled(watch, atMs) {
+    const { context } = watch.rule.params
+    if (context === null) return
     const { memory } = watch.state
-    const bucket = Math.floor(atMs / params.bucketMs)
-    if (bucket !== memory.bucket) turn(watch, bucket, atMs)
-    memory.sum += value
-    memory.count += 1
-    memory.blockSum += value
-    memory.blockCount += 1
-    if (memory.spread === 0) return
-    const count = memory.restCount + memory.count
-    if (count * 2 < memory.usual) return
-    const mean = (memory.restSum + memory.sum) / count
-    const z = (mean - memory.centre) / memory.spread
-    const score = params.direction === "up" ? z : params.direction === "down" ? -z : Math.abs(z)
-    const active = levelsReached(params, memory.active, score)
-    if (active !== memory.active) decide(watch, active, atMs, mean)
+    // First the time goes on: what is complete by now was of the state before.
+    if (memory.fresh) reach(watch, atMs)
+    const state = watch.others.get(context.signal)
+    const bin = state === undefined || state.atMs.length === 0 ? -1 : binOf(context.edges, state.value)
+    if (bin !== memory.bin) {
+      memory.bin = bin
+      memory.steadyMs = atMs
+    }
+    if (!memory.fresh) return
+    memory.fresh = false
+    take(watch, atMs, watch.series.value)
+  },
+
+  // The episode stays open, and so does what was learned. The last block may hold the beginning of what broke.
+  interrupted({ rule, state }) {
+    Object.assign(state.memory, emptyWindow())
+    if (rule.params.context === null) state.memory.bin = 0
   },
 
   // The baseline stays: a new bearing in the same machine is judged by how the machine behaves.
-  maintained({ state }) {
-    Object.assign(state.memory, emptyWindow())
+  maintained({ rule, state }) {
+    const { bin, steadyMs } = state.memory
+    Object.assign(state.memory, emptyWindow(), { bin, steadyMs, active: 0, relearning: false })
+    if (rule.params.context === null) state.memory.bin = 0
   },
 
   grounds(watch, atMs) {
-    const { window } = watch.rule.params
-    const { centre, spread, means } = watch.state.memory
+    const { params } = watch.rule
+    const group = groupOf(watch)
     return {
-      statistic: `mean of ${formatDuration(window)}`,
-      fromMs: atMs - window,
-      baseline: { centre, spread, means: means.length },
+      statistic: `mean of ${formatDuration(params.window)}`,
+      fromMs: atMs - params.window,
+      ...(group === undefined
+        ? {}
+        : {
+            baseline: {
+              centre: group.centre,
+              spread: spreadOf(group, params),
+              means: group.means.length,
+            },
+          }),
     }
   },
 }
 
-function levelsReached({ levels, back }: Params, before: number, score: number): number {
-  let active = before
-  for (let above = levels[active]; above !== undefined && score >= above.z; above = levels[active]) active++
-  if (active > before) return active
-  for (let top = levels[active - 1]; top !== undefined && score < top.z * back; top = levels[active - 1])
-    active--
-  return active
+/** What the current window is compared with. */
+function groupOf({ rule, state }: DeviationWatch): Group | undefined {
+  const { slot, bin, groups } = state.memory
+  return bin < 0 ? undefined : groups[slot * rule.params.bins + bin]
 }
 
-function decide(watch: DeviationWatch, active: number, atMs: number, mean: number): void {
+function take(watch: DeviationWatch, atMs: number, value: number): void {
+  const { params } = watch.rule
+  const { memory } = watch.state
+  reach(watch, atMs)
+  memory.sum += value
+  memory.count += 1
+  memory.blockSum += value
+  memory.blockCount += 1
+  // A window that lies across two times of the day is like neither: there only whole blocks are judged.
+  if (params.slots > 1) return
+  const fromMs = (memory.bucket - buckets + 1) * params.bucketMs
+  judge(watch, atMs, fromMs, memory.restSum + memory.sum, memory.restCount + memory.count)
+}
+
+function judge(watch: DeviationWatch, atMs: number, fromMs: number, sum: number, count: number): void {
+  const { params } = watch.rule
+  const { memory } = watch.state
+  // A window in which the operating state changed is like no other.
+  if (memory.steadyMs > fromMs || count === 0 || count * 2 < memory.usual) return
+  const group = groupOf(watch)
+  if (group === undefined) return
+  const spread = spreadOf(group, params)
+  if (spread === 0) return
+  const mean = sum / count
+  const z = (mean - group.centre) / spread
+  const score = params.direction === "up" ? z : params.direction === "down" ? -z : Math.abs(z)
+  const active = rungsReached(params.levels, params.back, memory.active, score)
+  if (active !== memory.active) decide(watch, group, active, atMs, mean)
+}
+
+function decide(watch: DeviationWatch, group: Group, active: number, atMs: number, mean: number): void {
   const { rule, state } = watch
+  const { params } = rule
   const { memory } = state
-  const before = rule.params.levels[memory.active - 1]
-  const now = rule.params.levels[active - 1]
+  const { centre } = group
+  const spread = spreadOf(group, params)
+  const before = params.levels[memory.active - 1]
+  const now = params.levels[active - 1]
   memory.active = active
-  const shownMean = `${rule.subject} mean of ${formatDuration(rule.params.window)} ${quantity(mean, rule.unit)}`
-  const usual = quantity(memory.centre, rule.unit)
-  const sign = Math.sign(mean - memory.centre) || 1
-  const limitAt = (z: number) => memory.centre + sign * z * memory.spread
+  const shownMean = `${rule.subject} mean of ${formatDuration(params.window)} ${quantity(mean, rule.unit)}`
+  const usual = `${quantity(centre, rule.unit)}${conditionsOf(params, memory.slot, memory.bin)}`
+  const sign = Math.sign(mean - centre) || 1
+  const limitAt = (z: number) => centre + sign * z * spread
   if (now === undefined) {
-    const limit = limitAt((before?.z ?? 0) * rule.params.back)
+    const limit = limitAt((before?.limit ?? 0) * params.back)
     const reason = memory.relearning
       ? `${shownMean} is the usual since the baseline was learned anew`
       : `${shownMean} is back near its usual ${usual}`
@@ -196,14 +156,17 @@ function decide(watch: DeviationWatch, active: number, atMs: number, mean: numbe
   // The block before may hold the beginning of this deviation, so neither is learned.
   memory.blockTainted = true
   memory.held = null
-  const spreads = Math.abs(mean - memory.centre) / memory.spread
-  const reason = `${shownMean} is ${quantity(spreads, null)} spreads ${sign > 0 ? "above" : "below"} its usual ${usual} (limit ${now.z})`
-  find(watch, now.severity ?? rule.spec.severity, { atMs, value: mean, limit: limitAt(now.z), reason })
+  const spreads = quantity(Math.abs(mean - centre) / spread, null)
+  const reason = `${shownMean} is ${spreads} spreads ${sign > 0 ? "above" : "below"} its usual ${usual} (limit ${now.limit})`
+  find(watch, now.severity ?? rule.spec.severity, { atMs, value: mean, limit: limitAt(now.limit), reason })
 }
 
-/** Goes on to another bucket; buckets without samples are empty. */
-function turn(watch: DeviationWatch, bucket: number, atMs: number): void {
+/** Goes on to the bucket of this time; buckets without samples are empty. */
+function reach(watch: DeviationWatch, atMs: number): void {
+  const { params } = watch.rule
   const { memory } = watch.state
+  const bucket = Math.floor(atMs / params.bucketMs)
+  if (bucket === memory.bucket) return
   const first = memory.bucket === never
   const steps = first ? 0 : Math.min(bucket - memory.bucket, buckets)
   for (let step = 0; step < steps; step++) {
@@ -220,8 +183,12 @@ function turn(watch: DeviationWatch, bucket: number, atMs: number): void {
   memory.restCount = memory.counts.reduce((total, one) => total + one, 0)
   const block = Math.floor(bucket / buckets)
   if (block === memory.block) return
-  if (!first) learn(watch, atMs)
+  if (!first) {
+    if (params.slots > 1) judge(watch, atMs, memory.block * params.window, memory.blockSum, memory.blockCount)
+    learn(watch, atMs)
+  }
   memory.block = block
+  memory.slot = slotAt(params, (block + 0.5) * params.window)
   memory.blockSum = 0
   memory.blockCount = 0
 }
@@ -229,33 +196,22 @@ function turn(watch: DeviationWatch, bucket: number, atMs: number): void {
 /** A block is complete. */
 function learn(watch: DeviationWatch, atMs: number): void {
   const { rule, state } = watch
+  const { params } = rule
   const { memory } = state
   const { episode } = state
-  if (episode !== null && !memory.relearning && atMs - episode.openedAtMs >= rule.params.freezeFor) {
+  if (episode !== null && !memory.relearning && atMs - episode.openedAtMs >= params.freezeFor) {
     memory.relearning = true
-    memory.means = []
-    memory.next = 0
-    memory.spread = 0
+    memory.groups = emptyGroups(params)
   }
   const frozen = episode !== null && !memory.relearning
-  if (memory.held !== null && !frozen) keep(watch, memory.held)
+  const heldGroup = memory.groups[memory.heldGroup]
+  if (memory.held !== null && heldGroup !== undefined && !frozen) learnMean(heldGroup, params, memory.held)
+  const steady = memory.bin >= 0 && memory.steadyMs <= memory.block * params.window
   const enough = memory.blockCount > 0 && memory.blockCount * 2 >= memory.usual
-  memory.held = enough && !memory.blockTainted && !frozen ? memory.blockSum / memory.blockCount : null
+  memory.held =
+    enough && steady && !memory.blockTainted && !frozen ? memory.blockSum / memory.blockCount : null
+  memory.heldGroup = memory.slot * params.bins + Math.max(memory.bin, 0)
   memory.blockTainted = frozen
   memory.usual =
     memory.usual === 0 ? memory.blockCount : memory.usual + (memory.blockCount - memory.usual) / buckets
-}
-
-function keep(watch: DeviationWatch, mean: number): void {
-  const { params } = watch.rule
-  const { memory } = watch.state
-  memory.means[memory.next] = mean
-  memory.next = (memory.next + 1) % params.size
-  if (memory.means.length < params.minBaseline) return
-  memory.centre = median(memory.means)
-  memory.spread = Math.max(
-    normalScale * medianAbsoluteDeviation(memory.means),
-    params.minSpread,
-    params.minRelativeSpread * Math.abs(memory.centre),
-  )
 }

@@ -1,17 +1,47 @@
 import { z } from "zod"
-import { eventCodes } from "../../core/vocabulary.ts"
-import { end, find } from "../episode.ts"
-import { never, type RuleKind, type Watch } from "../watch.ts"
+import { duration, formatDuration } from "../../core/duration.ts"
+import { eventCodes, severities } from "../../core/vocabulary.ts"
+import { end, find, remind } from "../episode.ts"
+import { never, noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
+import { dailyUse, type Forecast, forecastDue, leastIntervals } from "./daily-use.ts"
 
+const minute = 60_000
 const hour = 3_600_000
+const day = 86_400_000
 /** A fall of less than this share of the reading is jitter, as of a mileage from GPS; a larger one is a break. */
 const jitter = 0.1
+/** How near its end a meter must have been, and how near its beginning it must be, to have rolled over. */
+const edge = 0.1
+/** An occurrence is told of when at most this share of the way to it is left: the one before is done first. */
+const mostAhead = 0.5
 
 const params = z.strictObject({
   every: z.number().positive(),
   countFrom: z.union([z.enum(["multiples", "first-reading"]), z.number()]).default("multiples"),
   maxPerHour: z.number().positive().optional(),
+  rollsOverAt: z.number().positive().optional(),
+  lead: z
+    .union(
+      [
+        duration.refine((ms) => ms > 0).transform((ms) => ({ ms })),
+        z
+          .number()
+          .positive()
+          .max(mostAhead)
+          .transform((share) => ({ share })),
+      ],
+      {
+        error: ({ input }) =>
+          `expected a duration such as 14d or a share of every up to ${mostAhead}, got ${JSON.stringify(input)}`,
+      },
+    )
+    .optional(),
+  history: duration
+    .refine((ms) => ms >= 7 * day && ms <= 60 * day, {
+      error: ({ input }) => `expected 7 d to 60 d, got ${formatDuration(Number(input))}`,
+    })
+    .default(30 * day),
 })
 type Params = z.infer<typeof params>
 
@@ -27,13 +57,26 @@ const memory = z.object({
   /** Where occurrence 0 is, and the newest occurrence reached. */
   base: z.number(),
   occurrence: z.number().int(),
+  /** The newest occurrence that an episode was opened for: by `lead` it may be one ahead of the one reached. */
+  told: z.number().int(),
+  /** How the meter ran: from the first reading of one day (UTC) to that of a later one, oldest first. */
+  spans: z.array(z.number()),
+  amounts: z.array(z.number()),
+  /** Where the stretch began that is not over: the time, and the reading with its offset. */
+  fromMs: z.number(),
+  from: z.number(),
+  /** What was learned from it; 0 days: nothing yet. */
+  perDay: z.number(),
+  spread: z.number(),
+  days: z.number(),
 })
 type Memory = z.infer<typeof memory>
 type UsageWatch = Watch<Params, Memory>
 
 /**
  * Due each time a meter has run another `every` units. Each occurrence is an episode, cleared when the next is due or
- * the component is installed anew. What a meter did between its last reading and a reset is not counted.
+ * the component is installed anew. With `lead` it opens ahead, by the date that the daily use promises, and is raised
+ * when the meter is there. What a meter did between its last reading and a reset is not counted.
  */
 export const usage: RuleKind<Params, Memory> = {
   params,
@@ -50,7 +93,18 @@ export const usage: RuleKind<Params, Memory> = {
     offset: 0,
     base: 0,
     occurrence: 0,
+    told: 0,
+    spans: [],
+    amounts: [],
+    fromMs: never,
+    from: 0,
+    perDay: 0,
+    spread: 0,
+    days: 0,
   }),
+
+  // How long the history is, and how far ahead it is told of, may change under the same counts.
+  shape: ({ every, countFrom }) => ({ every, countFrom }),
 
   codes: () => [eventCodes.meterReplaced],
 
@@ -65,14 +119,19 @@ export const usage: RuleKind<Params, Memory> = {
         memory.suspectMs = atMs
         return
       }
-      memory.offset += memory.last - memory.suspect
+      memory.offset += rolledOver(watch) ?? memory.last - memory.suspect
       memory.last = memory.suspect
     }
     memory.suspectMs = never
     memory.lastMs = atMs
     if (value > memory.last) memory.last = value
-    if (memory.last + memory.offset - memory.base >= (memory.occurrence + 1) * watch.rule.params.every)
-      reach(watch, atMs)
+    learn(watch, atMs)
+    if (remaining(watch) <= 0) reach(watch, atMs)
+    lookAhead(watch, atMs)
+  },
+
+  fire(watch, atMs) {
+    lookAhead(watch, atMs)
   },
 
   event(watch, event) {
@@ -85,21 +144,34 @@ export const usage: RuleKind<Params, Memory> = {
     memory.last = meter
     memory.lastMs = event.atMs
     memory.suspectMs = never
+    lookAhead(watch, event.atMs)
   },
 
-  maintained({ state: { memory } }, { attributes: { meter } }) {
+  // How the asset is used stays: a new component wears as fast as the one before.
+  maintained(watch, event) {
+    const { memory } = watch.state
+    const { meter } = event.attributes
     memory.base = (typeof meter === "number" ? meter : memory.last) + memory.offset
     memory.occurrence = 0
+    memory.told = 0
     // Installed before anything was read: the count begins with the first reading.
     if (memory.lastMs === never && typeof meter !== "number") memory.base = never
+    setDeadline(watch, noDeadline)
+    if (memory.lastMs !== never) lookAhead(watch, event.atMs)
   },
 
   grounds(watch, atMs) {
-    const { base, offset, occurrence, last } = watch.state.memory
+    const { base, offset, occurrence, last, perDay, spread, days } = watch.state.memory
     return {
       statistic: `meter against every ${quantity(watch.rule.params.every, watch.rule.unit)}`,
       fromMs: watch.series.atMs.reduce((oldest, one) => Math.min(oldest, one), atMs),
-      baseline: { base, offset, occurrence, reading: last },
+      baseline: {
+        base,
+        offset,
+        occurrence,
+        reading: last,
+        ...(days === 0 ? {} : { perDay, spread, days }),
+      },
     }
   },
 }
@@ -111,6 +183,17 @@ function follows(watch: UsageWatch, before: number, beforeMs: number, value: num
   return maxPerHour === undefined || value - before <= (maxPerHour * (atMs - beforeMs)) / hour
 }
 
+/** How far a meter with so many digits went on past its end; undefined if it did not roll over. */
+function rolledOver(watch: UsageWatch): number | undefined {
+  const { rollsOverAt, maxPerHour } = watch.rule.params
+  const { last, lastMs, suspect, suspectMs } = watch.state.memory
+  if (rollsOverAt === undefined) return undefined
+  if (last < rollsOverAt * (1 - edge) || last > rollsOverAt || suspect > rollsOverAt * edge) return undefined
+  const run = suspect + rollsOverAt - last
+  if (maxPerHour !== undefined && run > (maxPerHour * (suspectMs - lastMs)) / hour) return undefined
+  return rollsOverAt
+}
+
 function begin(watch: UsageWatch, value: number): void {
   const { memory } = watch.state
   const { countFrom, every } = watch.rule.params
@@ -119,6 +202,86 @@ function begin(watch: UsageWatch, value: number): void {
   // A truck first seen at 41,300 km with every 500 km is due at 41,500 km.
   else if (countFrom === "multiples") memory.occurrence = Math.floor((value - memory.base) / every)
   else memory.base = countFrom
+  memory.told = memory.occurrence
+}
+
+/** Once a day: how much the meter ran since the stretch began. */
+function learn(watch: UsageWatch, atMs: number): void {
+  const { memory } = watch.state
+  const { fromMs, spans, amounts } = memory
+  const span = atMs - fromMs
+  if (fromMs !== never && (span < day / 2 || Math.floor(atMs / day) === Math.floor(fromMs / day))) return
+  const now = memory.last + memory.offset
+  if (fromMs !== never) {
+    spans.push(span)
+    amounts.push(now - memory.from)
+    // A meter that is read once a month still has a history, if a long one.
+    let whole = spans.reduce((total, one) => total + one, 0)
+    while (spans.length > leastIntervals && whole - (spans[0] ?? 0) >= watch.rule.params.history) {
+      whole -= spans.shift() ?? 0
+      amounts.shift()
+    }
+    const use = dailyUse(memory)
+    memory.perDay = use?.perDay ?? 0
+    memory.spread = use?.spread ?? 0
+    memory.days = use?.days ?? 0
+  }
+  memory.fromMs = atMs
+  memory.from = now
+}
+
+/** How much is left until the next occurrence, in the meter's unit. */
+function remaining(watch: UsageWatch): number {
+  const { last, offset, base, occurrence } = watch.state.memory
+  return (occurrence + 1) * watch.rule.params.every - (last + offset - base)
+}
+
+function forecastOf(watch: UsageWatch): Forecast | undefined {
+  const { memory } = watch.state
+  return memory.days === 0 ? undefined : forecastDue(memory, remaining(watch), memory.lastMs)
+}
+
+/** Tells of the next occurrence as long before it as `lead` asks for; by the date also while the meter is not read. */
+function lookAhead(watch: UsageWatch, atMs: number): void {
+  const { lead, every } = watch.rule.params
+  const { memory } = watch.state
+  if (lead === undefined || memory.told > memory.occurrence) return
+  const left = remaining(watch)
+  if (left <= 0) return
+  if ("share" in lead) {
+    if (left <= lead.share * every) tell(watch, atMs)
+    return
+  }
+  if (memory.days === 0) return
+  const ahead = Math.min((lead.ms / day) * memory.perDay, mostAhead * every)
+  const exactMs = memory.lastMs + (Math.max(0, left - ahead) / memory.perDay) * day
+  // Whole minutes, as people read it: the estimate is no finer than that.
+  const dueMs = Math.ceil(exactMs / minute) * minute
+  if (dueMs <= atMs) tell(watch, atMs)
+  else setDeadline(watch, Math.min(dueMs, noDeadline))
+}
+
+/** Opens the episode of an occurrence that is yet to come. */
+function tell(watch: UsageWatch, atMs: number): void {
+  const { rule, state } = watch
+  const { memory } = state
+  const { every } = rule.params
+  const number = memory.occurrence + 1
+  const limit = memory.base + number * every - memory.offset
+  const shown = `${rule.subject} ${quantity(memory.last, rule.unit)}`
+  const step = { atMs, value: memory.last, limit }
+  setDeadline(watch, noDeadline)
+  end(watch, "next-due", { ...step, reason: `${shown} comes near the next ${quantity(limit, rule.unit)}` })
+  memory.told = number
+  const what = `${quantity(limit, rule.unit)} (number ${number} of every ${quantity(every, rule.unit)})`
+  const forecast = forecastOf(watch)
+  if (forecast === undefined) {
+    const reason = `${shown} has ${quantity(remaining(watch), rule.unit)} left to ${what}`
+    find(watch, rule.spec.severity, { ...step, reason })
+    return
+  }
+  const reason = `${shown}: ${what} ${expected(forecast, rule.unit)}`
+  find(watch, rule.spec.severity, { ...step, reason, forecast })
 }
 
 function reach(watch: UsageWatch, atMs: number): void {
@@ -132,8 +295,32 @@ function reach(watch: UsageWatch, atMs: number): void {
   const limit = memory.base + due * every - memory.offset
   const shown = `${rule.subject} ${quantity(value, rule.unit)}`
   const step = { atMs, value, limit }
-  end(watch, "next-due", { ...step, reason: `${shown} has reached the next ${quantity(limit, rule.unit)}` })
   const several = passed > 1 ? `; ${passed} were passed at once` : ""
   const reason = `${shown} has reached ${quantity(limit, rule.unit)}: number ${due} of every ${quantity(every, rule.unit)}${several}`
-  find(watch, rule.spec.severity, { ...step, reason })
+  if (memory.told === due && state.episode !== null) {
+    // Told of ahead and not done: more urgent now, and what can't be more severe is told once more.
+    const worse = severities[severities.indexOf(state.episode.severity) + 1]
+    if (worse === undefined) remind(watch, { ...step, reason })
+    else find(watch, worse, { ...step, reason })
+    return
+  }
+  end(watch, "next-due", { ...step, reason: `${shown} has reached the next ${quantity(limit, rule.unit)}` })
+  memory.told = due
+  const forecast = forecastOf(watch)
+  if (forecast === undefined) find(watch, rule.spec.severity, { ...step, reason })
+  else {
+    const next = `; the next ${expected(forecast, rule.unit)}`
+    find(watch, rule.spec.severity, { ...step, reason: reason + next, forecast })
+  }
+}
+
+function expected({ dueMs, earliestMs, latestMs, perDay }: Forecast, unit: string | null): string {
+  const [earliest, latest] = [date(earliestMs), date(latestMs)]
+  const span = earliest === latest ? "" : ` (between ${earliest} and ${latest})`
+  return `is expected on ${date(dueMs)}${span} at ${quantity(perDay, unit)} a day`
+}
+
+/** 2026-03-01, in UTC. */
+function date(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 10)
 }

@@ -8,6 +8,17 @@ test.each([
   ["a reading", { kind: "reading", ...told, values: { pressure: 4 } }],
   ["an event", { kind: "event", ...told, code: "error4", attributes: {} }],
   ["a tick", { kind: "tick", atMs: 1 }],
+  [
+    "what a person decided",
+    {
+      kind: "action",
+      action: "acknowledge",
+      ...told,
+      actor: "ann",
+      reason: "seen",
+      episode: crypto.randomUUID(),
+    },
+  ],
 ])("%s is telemetry", (_, value) => {
   expect(topics.telemetry.schema.safeParse(value).success).toBe(true)
   expect(shapeOf(topics.telemetry as Topic<unknown>)(value)).toBeUndefined()
@@ -26,6 +37,7 @@ test.each([
   ["an event without a code", { kind: "event", ...told, attributes: {} }],
   ["an event without attributes", { kind: "event", ...told, code: "error4" }],
   ["a tick without a time", { kind: "tick" }],
+  ["an action without an actor", { kind: "action", action: "shelve", ...told, reason: "noise" }],
 ])("%s is no telemetry, and no record of another topic", (_, value) => {
   for (const topic of Object.values(topics)) {
     expect(shapeOf(topic as unknown as Topic<unknown>)(value)).toEqual(expect.any(String))

@@ -1,52 +1,34 @@
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, test } from "vitest"
-import { parse } from "yaml"
-import { z } from "zod"
-import { type Detection, detection } from "../../core/vocabulary.ts"
-import { linesOf, readInput, writeDetection } from "./notation.ts"
-import { engineOf, plantSource, revisionOf } from "./setup.ts"
+import { openTestFile } from "../../cli/rule-files.ts"
+import { messageOf } from "../../core/errors.ts"
+import { detection } from "../../core/vocabulary.ts"
+import { testRules } from "../../rules/testing/index.ts"
 
-const signals = z.record(
-  z.string(),
-  z.strictObject({
-    unit: z.string().optional(),
-    kind: z.enum(["gauge", "meter"]).optional(),
-    description: z.string().optional(),
-  }),
+const root = join(import.meta.dirname, "..", "..")
+const files = ["tests/rules/cases", "examples/rules"].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(".yaml") && !/^plant\b|\.plant\./.test(name))
+    .map((name) => join(folder, name)),
 )
-const file = z.strictObject({
-  signals,
-  cases: z.array(
-    z.strictObject({
-      name: z.string(),
-      rules: z.array(z.record(z.string(), z.unknown())),
-      input: z.string(),
-      detections: z.string().default(""),
-      counts: z.record(z.string(), z.number()).optional(),
-    }),
-  ),
+
+describe.each(files)("%s", async (file) => {
+  const { text, readers } = await openTestFile(join(root, file))
+  // A file that can't be used must not keep the others from being run.
+  const report = await testRules(text, readers).catch((error: unknown) => messageOf(error))
+  test("is a test file", () => expect(typeof report === "string" ? report : "").toBe(""))
+  for (const one of typeof report === "string" ? [] : report.cases) {
+    test(one.name, () => {
+      expect(one.lines.map(({ sign, text }) => sign + text)).toEqual(
+        one.lines.filter(({ sign }) => sign !== "+").map(({ text }) => ` ${text}`),
+      )
+      expect(one.counts).toEqual([])
+      for (const step of one.found) expect(detection.parse(step)).toEqual(step)
+      for (const { episode } of one.found) {
+        const sequence = one.found.filter((step) => step.episode === episode).map((step) => step.sequence)
+        expect(sequence).toEqual(sequence.map((_, at) => at))
+      }
+    })
+  }
 })
-
-const folder = new URL("./cases/", import.meta.url)
-
-for (const name of readdirSync(folder)) {
-  describe(name.replace(".yaml", ""), () => {
-    const { signals, cases } = file.parse(parse(readFileSync(new URL(name, folder), "utf8")))
-    for (const one of cases) {
-      test(one.name, () => {
-        const plant = plantSource(signals as Parameters<typeof plantSource>[0], one.rules)
-        const { engine, counts } = engineOf([revisionOf(plant)])
-        const found: Detection[] = readInput(one.input).flatMap((input) =>
-          input.kind === "tick" ? engine.advance(input.atMs) : engine.apply(input),
-        )
-        expect(found.map(writeDetection)).toEqual(linesOf(one.detections))
-        if (one.counts !== undefined) expect(counts).toMatchObject(one.counts)
-        for (const step of found) expect(detection.parse(step)).toEqual(step)
-        for (const { episode } of found) {
-          const sequence = found.filter((step) => step.episode === episode).map((step) => step.sequence)
-          expect(sequence).toEqual(sequence.map((_, at) => at))
-        }
-      })
-    }
-  })
-}

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { parsePlant } from "../../core/plant.ts"
 import { checkRules } from "../../rules/index.ts"
+import { ruleKinds } from "../../rules/kinds.ts"
 import { plantSource, type Signals } from "./setup.ts"
 import { rules, signals } from "./streams.ts"
 
@@ -15,7 +16,7 @@ test.each<[string, object, string]>([
   [
     "an unknown kind",
     { ...base, kind: "treshold" },
-    'rule "r": kind: expected one of threshold, deviation, usage, events, got "treshold"',
+    `rule "r": kind: expected one of ${Object.keys(ruleKinds).join(", ")}, got "treshold"`,
   ],
   [
     "no limit",

@@ -40,19 +40,35 @@ test("a backlog that comes in a moment is judged by the time its samples were ta
   expect(backlog.flatMap((one) => engine.apply(one))).toEqual([])
 })
 
-test("an edit that changes nothing that decides keeps the episode; one that does clears it and begins anew", () => {
-  const rules = [high({}), high({}, { description: "words" }), high({ deadBand: 1 })]
-  const revisions = rules.map((rule, at) =>
-    revisionOf(plantSource(signals, [rule]), at + 1, at === 0 ? 0 : startMs + at * 60 * minute),
-  )
-  const { engine } = engineOf(revisions)
-  const found = [0, 50, 70, 130].flatMap((minutes) => engine.apply(reading(minutes, 8)))
-  expect(steps(found)).toEqual([
+test("an edit keeps what was learned and what is open where it can, and begins anew where the rule says so", () => {
+  const edited = (more: object) => {
+    const rules = [high({}), high({}, { description: "words" }), high({ above: 7.5 }, more)]
+    const revisions = rules.map((rule, at) =>
+      revisionOf(plantSource(signals, [rule]), at + 1, at === 0 ? 0 : startMs + at * 60 * minute),
+    )
+    const { engine } = engineOf(revisions)
+    return [0, 50, 70, 130].flatMap((minutes) => engine.apply(reading(minutes, 8)))
+  }
+  expect(steps(edited({}))).toEqual([["opened", 0]])
+  const reset = edited({ onChange: "reset" })
+  expect(steps(reset)).toEqual([
     ["opened", 0],
     ["cleared", 120, "rule-changed"],
     ["opened", 130],
   ])
-  expect(new Set(found.map(({ episode }) => episode)).size).toBe(2)
+  expect(new Set(reset.map(({ episode }) => episode)).size).toBe(2)
+})
+
+test("limits that changed decide from the next sample on, also about what is open", () => {
+  const revisions = [
+    revisionOf(plantSource(signals, [high({})]), 1),
+    revisionOf(plantSource(signals, [high({ above: 9 })]), 2, startMs + 60 * minute),
+  ]
+  const { engine } = engineOf(revisions)
+  expect(steps([0, 50, 70].flatMap((minutes) => engine.apply(reading(minutes, 8))))).toEqual([
+    ["opened", 0],
+    ["cleared", 70, "condition"],
+  ])
 })
 
 test("a rule that is removed, or an asset that leaves the plant, ends what was open", () => {

@@ -1,7 +1,8 @@
 import { stringify } from "yaml"
 import { type Revision, readRevision } from "../../core/catalogue.ts"
 import type { PlantClock } from "../../core/service.ts"
-import { type Counts, createEngine, type Engine } from "../../rules/engine.ts"
+import { createEngine, type Engine } from "../../rules/engine.ts"
+import type { Counts } from "../../rules/lane.ts"
 import { rulebooks } from "../../rules/rulebook.ts"
 
 export const startMs = Date.UTC(2026, 0, 1)
@@ -37,7 +38,7 @@ export function engineOf(
   revisions: readonly Revision[],
   plantClock: PlantClock = "event",
 ): { engine: Engine; counts: Counts } {
-  const counts: Counts = { samples: 0, duplicates: 0, late: 0, unusable: 0 }
+  const counts: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
   const engine = createEngine({
     plantClock,
     revisions: {

@@ -20,6 +20,12 @@ describe("scheduler: stage", async () => {
 describe("rules: stage", async () => {
   await import("../rules/stage.test.ts")
 })
+describe("alarms: stage", async () => {
+  await import("../rules/alarms/stage.test.ts")
+})
+describe("alarms: desk", async () => {
+  await import("../rules/alarms/desk.test.ts")
+})
 describe("historian", async () => {
   await import("../historian/historian.test.ts")
 })

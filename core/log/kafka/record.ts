@@ -38,12 +38,19 @@ function telemetryShape(value: unknown): string | undefined {
   const { kind, site, asset, atMs, arrivedMs } = value
   if (typeof atMs !== "number") return "its atMs is not a number"
   if (kind === "tick") return undefined
+  if (kind === "action") return shapeOfAction(value)
   if (kind !== "reading" && kind !== "event") return "its kind is not one of telemetry"
   if (typeof site !== "string" || typeof asset !== "string") return "its site or asset is not a text"
   if (typeof arrivedMs !== "number") return "its arrivedMs is not a number"
   if (kind === "reading") return isObject(value.values) ? undefined : "its values are not an object"
   if (typeof value.code !== "string") return "its code is not a text"
   return isObject(value.attributes) ? undefined : "its attributes are not an object"
+}
+
+/** Few enough to be read in full. */
+function shapeOfAction(value: unknown): string | undefined {
+  const { success, error } = topics.telemetry.schema.safeParse(value)
+  return success ? undefined : error.message
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,0 +1,25 @@
+import { type AssetClass, matches, type Plant, type RuleSpec } from "../../core/plant.ts"
+
+/** What is wrong with a rule that understands its signals in one unit only: a text for each signal in another. */
+export function unitProblems(unit: string, spec: RuleSpec, plant: Plant): string[] {
+  return classesOf(spec, plant).flatMap((one) =>
+    namesOf(spec, one).flatMap((name) => {
+      const declared = Object.hasOwn(one.signals, name) ? one.signals[name] : undefined
+      if (declared === undefined || declared.unit === unit) return []
+      const got = declared.unit === undefined ? "no unit" : `"${declared.unit}"`
+      return [`signal: expected "${name}" of class ${one.id} with unit "${unit}", got ${got}`]
+    }),
+  )
+}
+
+function namesOf({ signal, signals }: RuleSpec, { signals: declared }: AssetClass): string[] {
+  if (signals === "all") return Object.keys(declared)
+  return signals ?? (signal === undefined ? [] : [signal])
+}
+
+/** The classes of the assets that a rule is for; before there are any, those that its selector allows. */
+function classesOf({ for: selector }: RuleSpec, { assets, classes }: Plant): readonly AssetClass[] {
+  const used = new Set(assets.filter((asset) => matches(selector, asset)).map((asset) => asset.class))
+  if (used.size > 0) return classes.filter(({ id }) => used.has(id))
+  return classes.filter(({ id }) => selector.class === undefined || selector.class.includes(id))
+}

@@ -1,0 +1,129 @@
+import { rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { connectAsync } from "mqtt"
+import { beforeEach, expect, test, vi } from "vitest"
+import { serveControl } from "../../cli/control.ts"
+import { program } from "../../cli/program.ts"
+import { topics } from "../../core/topics.ts"
+import type { AlarmStep } from "../../core/vocabulary.ts"
+import { scratchDirectory, startPipeline } from "../pipeline.ts"
+import { id, minute, startMs, step } from "../rules/alarms/steps.ts"
+
+const source = `
+plant: test
+sites: [{ id: hall-3 }]
+classes: [{ id: pump, signals: { vibration: { unit: mm/s } }, components: [bearing] }]
+assets: [{ id: P-101, site: hall-3, class: pump }, { id: P-102, site: hall-3, class: pump }]
+rules:
+  - id: bearing-vibration
+    kind: threshold
+    for: { class: pump }
+    component: bearing
+    signal: vibration
+    params: { levels: [{ severity: warning, above: 7.1 }] }
+people:
+  - { id: jonas, name: Jonas, roles: [technician] }
+  - { id: erika, name: Erika, roles: [engineer] }
+`
+
+const of = (asset: string, more: Partial<AlarmStep> = {}) => ({
+  site: "hall-3",
+  asset,
+  rule: "bearing-vibration",
+  reason: "bearing vibration 7.2 mm/s above 7.1 mm/s for 2 h",
+  ...more,
+})
+const first = step(1, 0, of("P-101"))
+const hot = "bearing temperature 96 degC above 90 degC"
+const steps: readonly AlarmStep[] = [
+  first,
+  step(2, 5, of("P-101", { incident: id(1), rule: "bearing-temperature", severity: "alarm", reason: hot })),
+  step(3, 20, of("P-102")),
+  { ...step(3, 30, of("P-102", { kind: "cleared", sequence: 1 })), openedAtMs: startMs + 20 * minute },
+]
+
+let directory: string
+
+beforeEach(async (test) => {
+  directory = await scratchDirectory()
+  const plant = join(directory, "plant.yaml")
+  await writeFile(plant, source)
+  const pipeline = await startPipeline({ directory, plant })
+  const control = await serveControl(pipeline.app)
+  test.onTestFinished(async () => {
+    await control.close()
+    await pipeline.close()
+    await rm(directory, { recursive: true })
+  })
+  const { app } = pipeline
+  // The clock `event` stands at the newest time that came in.
+  const publisher = await connectAsync(pipeline.url)
+  const message = JSON.stringify({ ts: startMs + 60 * minute, vibration: 2 })
+  await publisher.publishAsync("v1/hall-3/P-102/telemetry", message, { qos: 1 })
+  await publisher.endAsync()
+  await pipeline.taken(1)
+  await app.log.append(
+    topics.alarms,
+    steps.map((value) => ({ key: value.site, value })),
+  )
+  await pipeline.settled()
+})
+
+test("alarms are listed, shown, and judged", async () => {
+  expect(lines(await run("alarms list"))).toEqual([
+    "ID        OPENED            SEVERITY  STATE  ASSET  RULE                 REASON",
+    `${id(2).slice(0, 8)}  2026-01-01 00:05  alarm     open   P-101  bearing-temperature  ${hot}`,
+    `${id(1).slice(0, 8)}  2026-01-01 00:00  warning   open   P-101  bearing-vibration    ${first.reason}`,
+  ])
+  expect(lines(await run("alarms list --asset P-102"))).toEqual(["no alarms"])
+  expect(await run("alarms list --state all --severity warning --limit 1")).toContain("cleared")
+  const shown = lines(await run(`alarms show ${id(2).slice(0, 8)}`))
+  expect(shown.slice(0, 3)).toEqual([
+    "P-101, bearing at hall-3",
+    `incident ${id(1)}`,
+    `${id(1)}  bearing-vibration`,
+  ])
+  expect(shown).toContain("  told     singly")
+  const report = lines(await run("alarms report --last 2d"))
+  expect(report[0]).toMatch(/^hall-3: 2 alarms in 2 d until /)
+  expect(report).toContain("most in 10 minutes              1        at most 10              good")
+  expect(JSON.parse(await run("alarms report --json"))).toMatchObject([{ site: "hall-3", alarms: 2 }])
+})
+
+test("an alarm is acknowledged, and a rule shelved and taken off again", async () => {
+  const acknowledge = `alarms acknowledge ${id(1)} --as jonas --reason`
+  expect(await run(acknowledge, "on my way")).toBe("acknowledged: 2 of P-101\n")
+  await expect(
+    run("alarms shelve bearing-vibration --asset P-101 --for 8h --as jonas --reason x"),
+  ).rejects.toMatchObject({
+    code: "NOT_ALLOWED",
+  })
+  const shelve = "alarms shelve bearing-vibration --asset P-101 --for 8h --as erika --reason"
+  expect(await run(shelve, "sensor is loose")).toMatch(/^shelved until /)
+  expect(await run("alarms list")).toMatch(/bearing-vibration {2}P-101 {2}.* {2}erika {2}sensor is loose\n$/)
+  expect(await run("alarms unshelve bearing-vibration --asset P-101 --as erika")).toBe(
+    "not shelved any more\n",
+  )
+  expect(await run("alarms list")).not.toContain("sensor is loose")
+  const audit = await run("audit")
+  for (const action of ["acknowledge", "shelve", "unshelve"]) expect(audit).toContain(`alarms.${action}`)
+})
+
+const lines = (text: string) => text.split("\n").filter((line) => line !== "")
+
+/** What a command prints; the last word may have spaces. */
+async function run(words: string, last?: string): Promise<string> {
+  let out = ""
+  const stdout = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    out += text
+    return true
+  })
+  try {
+    const { signal } = new AbortController()
+    const given = [...words.split(" "), ...(last === undefined ? [] : [last]), "--directory", directory]
+    await program({ env: {}, signal }).parseAsync(given, { from: "user" })
+    return out
+  } finally {
+    stdout.mockRestore()
+  }
+}
