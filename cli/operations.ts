@@ -17,6 +17,7 @@ import {
   severity,
   timeMs,
 } from "../core/vocabulary.ts"
+import { verifyFindings } from "../rules/verify.ts"
 
 const limit = z.number().int().min(1).max(10_000)
 const revision = z.number().int().min(1).max(2_147_483_647)
@@ -41,6 +42,11 @@ export const operations = {
     (app, filter) => app.workorders.list(filter),
   ),
   "orders.show": operation(z.object({ order: z.string() }), (app, { order }) => app.workorders.get(order)),
+  "orders.verify": operation(z.object({ order: z.string() }), async (app, { order: wanted }) => {
+    const { order, findingCount } = await app.workorders.get(wanted)
+    const findings = await verifyFindings(order.asset, order.findings, { store: app.store, plant: app.plant })
+    return { number: order.number, findings, left: findingCount - order.findings.length }
+  }),
   "detections.list": operation(
     z.object({ asset: name.optional(), rule: name.optional(), severity: severity.optional(), limit }),
     listDetections,

@@ -15,6 +15,7 @@ import { addSchema } from "./commands/schema.ts"
 import { addSimulate } from "./commands/simulate.ts"
 import { addStart } from "./commands/start.ts"
 import { addStatus } from "./commands/status.ts"
+import { addVerify } from "./commands/verify.ts"
 import { packageFile } from "./package-file.ts"
 import type { Surroundings } from "./shared.ts"
 
@@ -37,6 +38,7 @@ export function program(surroundings: Surroundings): Command {
   addDemo(root, surroundings)
   addStart(root, surroundings)
   addOrders(root, surroundings)
+  addVerify(root, surroundings)
   addDetections(root, surroundings)
   addAlarms(root, surroundings)
   addSamples(root, surroundings)

@@ -5,6 +5,7 @@ export const errorCodes = {
   PLANT_CHANGED: { canRetry: false },
   USAGE: { canRetry: false },
   CASES_FAILED: { canRetry: false },
+  NOT_VERIFIED: { canRetry: false },
   NOT_FOUND: { canRetry: false },
   NOT_ALLOWED: { canRetry: false },
   DIRECTORY_IN_USE: { canRetry: false },

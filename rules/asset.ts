@@ -28,10 +28,12 @@ import type { Rulebook } from "./rulebook.ts"
 import { trail } from "./trail.ts"
 import { noDeadline, type Rule } from "./watch.ts"
 
+const waitingRecord = z.union([telemetryRecord.options[0], telemetryRecord.options[1]])
+
 /** What waits until its lane's clock has come to it: a record, or a revision that takes effect. */
 const waiting = z.object({
   atMs: timeMs,
-  record: z.union([telemetryRecord.options[0], telemetryRecord.options[1]]).optional(),
+  record: waitingRecord.optional(),
   revision: z.number().int().positive().optional(),
 })
 type Waiting = z.infer<typeof waiting>
@@ -147,7 +149,8 @@ export class WatchedAsset {
     for (const slot of this.slots) {
       if (slot.lane.latenessMs === 0) this.evaluate(slot, record)
       else {
-        insert(slot.waiting, { atMs: record.atMs, record })
+        // Parsed, so that it is written the same before and after a restart.
+        insert(slot.waiting, { atMs: record.atMs, record: waitingRecord.parse(record) })
         this.moveSlot(slot)
       }
     }

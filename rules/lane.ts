@@ -1,11 +1,19 @@
 import type { Revision } from "../core/catalogue.ts"
 import { MillwrightError } from "../core/errors.ts"
-import { type Action, type AssetEvent, type Detection, eventCodes, type Reading } from "../core/vocabulary.ts"
+import {
+  type Action,
+  type AssetEvent,
+  assetEvent,
+  type Detection,
+  eventCodes,
+  type Reading,
+  telemetryRecord,
+} from "../core/vocabulary.ts"
 import { acknowledge, end, shelve, unshelve } from "./episode.ts"
 import type { LaneCore } from "./memory.ts"
-import { remember, type Series } from "./series.ts"
+import { isUsable, remember, type Series } from "./series.ts"
 import { enter, isAway, look, type Windows, windowsOf } from "./suspension.ts"
-import { type Entry, note, record, replayOf, startTrail, type Trail } from "./trail.ts"
+import { type Entry, note, record, replayOf, startTrail, type Trail, type TrailKeeper } from "./trail.ts"
 import { type LaneOf, never, noDeadline, type Rule, type Watch } from "./watch.ts"
 import { instant } from "./wording.ts"
 
@@ -16,27 +24,25 @@ type Feed = { readonly series: Series; readonly watches: Watch[]; readonly reade
  * The rules of one lateness on one asset. They see one order of records and one clock, which stays behind the asset's
  * own by the lateness.
  */
-export type Lane = LaneOf & {
-  readonly asset: string
-  readonly latenessMs: number
-  core: LaneCore
-  revision: Revision
-  rules: readonly Rule[]
-  watches: readonly Watch[]
-  feeds: ReadonlyMap<string, Feed>
-  byCode: ReadonlyMap<string, readonly Watch[]>
-  byComponent: ReadonlyMap<string, readonly Watch[]>
-  windows: Windows
-  windowChangesMs: number
-  /** What is kept to look at again when something comes late. */
-  trail: Trail
-  /** How many steps of the outbox the trail knows of. */
-  noted: number
-  /** It evaluates again what was evaluated once. */
-  rehearses: boolean
-  /** What is being evaluated. */
-  current: Reading | AssetEvent | undefined
-}
+export type Lane = LaneOf &
+  TrailKeeper & {
+    readonly outbox: Detection[]
+    readonly asset: string
+    readonly latenessMs: number
+    core: LaneCore
+    revision: Revision
+    rules: readonly Rule[]
+    watches: readonly Watch[]
+    feeds: ReadonlyMap<string, Feed>
+    byCode: ReadonlyMap<string, readonly Watch[]>
+    byComponent: ReadonlyMap<string, readonly Watch[]>
+    /** The components and signals of the asset's class. */
+    parts: ReadonlySet<string>
+    windows: Windows
+    windowChangesMs: number
+    /** It evaluates again what was evaluated once. */
+    rehearses: boolean
+  }
 
 /** What became of the samples and events that somebody watches. */
 export type Counts = {
@@ -82,6 +88,7 @@ export function openLane(place: Place, core: LaneCore, saved?: Trail): Lane {
     feeds: new Map(),
     byCode: new Map(),
     byComponent: new Map(),
+    parts: new Set(),
     windows: { isIn: () => false, changesAfter: () => noDeadline },
     windowChangesMs: noDeadline,
     inWindow: false,
@@ -159,13 +166,19 @@ function arrange(lane: Lane, { revision, rules }: Place): void {
     return watch
   })
   for (const watch of watches) join(watch, watches)
-  Object.assign(lane, { revision, rules, watches, feeds, byCode, byComponent })
+  const parts = partsOf(revision, lane.asset)
+  Object.assign(lane, { revision, rules, watches, feeds, byCode, byComponent, parts })
   core.series = [...feeds.values()].map((feed) => feed.series)
   core.watches = watches.map((watch) => watch.state)
   lane.windows = windowsOf(revision, lane.asset)
   setWindow(lane)
   lane.nextDueMs = earliest(lane)
   for (const watch of watches) watch.away = isAway(watch)
+}
+
+function partsOf({ plant, assets }: Revision, asset: string): ReadonlySet<string> {
+  const itsClass = plant.classes.find(({ id }) => id === assets.get(asset)?.class)
+  return new Set([...(itsClass?.components ?? []), ...Object.keys(itsClass?.signals ?? {})])
 }
 
 /** Whether planned work is going on at the time of the lane; before it has one there is none. */
@@ -294,9 +307,6 @@ function happenAt(lane: Lane, atMs: number): void {
 export type Belated = { readonly entry: Entry; readonly name: string }
 
 const noneLate: readonly Belated[] = []
-/** Beyond this, sums and squares could leave the range of numbers; no sensor does. Also false for NaN. */
-const largest = 1e150
-
 /** Evaluates a record; gives the parts of it that came late. */
 export function takeRecord(lane: Lane, input: Reading | AssetEvent, counts: Counts): readonly Belated[] {
   const { core } = lane
@@ -312,7 +322,7 @@ export function takeRecord(lane: Lane, input: Reading | AssetEvent, counts: Coun
 
 /** Usable samples that are newer than what is known are evaluated; gives the others. */
 function read(lane: Lane, input: Reading, counts: Counts): readonly Belated[] {
-  const { atMs, arrivedMs, values, quality, untimed } = input
+  const { atMs, values, quality, untimed } = input
   let late: Belated[] | undefined
   let readers: readonly Watch[] = []
   let kept = true
@@ -322,19 +332,19 @@ function read(lane: Lane, input: Reading, counts: Counts): readonly Belated[] {
     if (feed === undefined) continue
     const { series, watches } = feed
     const value = values[signal] ?? Number.NaN
-    const isUsable = quality?.[signal] !== "bad" && Math.abs(value) <= largest
+    const usable = isUsable(value, quality?.[signal])
     if (atMs <= series.markMs) {
       kept = false
       if (atMs === series.markMs) counts.duplicates++
-      else if (!isUsable) counts.unusable++
+      else if (!usable) counts.unusable++
       else {
         late ??= []
-        late.push({ name: signal, entry: { atMs, arrivedMs, clockMs: atMs, values: { [signal]: value } } })
+        late.push({ name: signal, entry: { atMs, values: { [signal]: value } } })
       }
       continue
     }
     series.markMs = atMs
-    if (!isUsable) {
+    if (!usable) {
       counts.unusable++
       kept = false
       continue
@@ -353,13 +363,7 @@ function read(lane: Lane, input: Reading, counts: Counts): readonly Belated[] {
   for (const watch of readers) if (!watch.away) watch.rule.kind.settled?.(watch, atMs)
   if (used) {
     const given = kept ? values : usableOf(lane, input)
-    record(lane, {
-      atMs,
-      arrivedMs,
-      clockMs: lane.core.clockMs,
-      values: given,
-      ...(untimed ? { untimed } : {}),
-    })
+    record(lane, { atMs, ...behind(lane, atMs), values: given, ...(untimed ? { untimed } : {}) })
   }
   return late ?? noneLate
 }
@@ -369,7 +373,7 @@ function usableOf({ feeds }: Lane, { atMs, values, quality }: Reading): Record<s
   return Object.fromEntries(
     Object.entries(values).filter(([signal, value]) => {
       const markMs = feeds.get(signal)?.series.markMs
-      return markMs === atMs && quality?.[signal] !== "bad" && Math.abs(value) <= largest
+      return markMs === atMs && isUsable(value, quality?.[signal])
     }),
   )
 }
@@ -383,11 +387,11 @@ function happen(lane: Lane, event: AssetEvent): readonly Belated[] {
   const hearers = lane.byCode.get(event.code)
   const matters = entered !== undefined || (installed !== undefined && lane.byComponent.has(installed))
   if (hearers === undefined && !matters) return noneLate
-  const { atMs, arrivedMs } = event
+  const { atMs } = event
   const name = eventName(lane, event)
   const mark = core.events.find((one) => one.name === name)
   if (mark !== undefined && atMs <= mark.markMs)
-    return [{ name, entry: { atMs, arrivedMs, clockMs: atMs, event } }]
+    return [{ name, entry: { atMs, event: assetEvent.parse(event) } }]
   if (mark === undefined) core.events.push({ name, markMs: atMs })
   else mark.markMs = atMs
   if (installed !== undefined) maintain(lane, event, installed)
@@ -396,22 +400,23 @@ function happen(lane: Lane, event: AssetEvent): readonly Belated[] {
     for (const watch of lane.watches) enter(watch, entered, atMs)
   }
   for (const watch of hearers ?? []) if (!watch.away) watch.rule.kind.event?.(watch, event)
-  record(lane, { atMs, arrivedMs, clockMs: core.clockMs, event })
+  // Parsed, so that it is written the same before and after a restart.
+  record(lane, { atMs, ...behind(lane, atMs), event: assetEvent.parse(event) })
   return noneLate
 }
 
+/** The lane's clock, where it is not the record's own time. */
+function behind({ core: { clockMs } }: Lane, atMs: number): { clockMs?: number } {
+  return clockMs === atMs ? {} : { clockMs }
+}
+
 /**
- * What makes two events of one time the same: the code and, where these are known, the component or signal that it
- * is about. Names that nobody knows stay out, so that their number is bounded.
+ * What makes two events of one time the same: the code and, where the class has these, the component or signal that it
+ * is about. Other names stay out, so that their number is bounded.
  */
-export function eventName(lane: Lane, { code, attributes: { component, signal } }: AssetEvent): string {
-  const of =
-    typeof component === "string" && lane.byComponent.has(component)
-      ? component
-      : typeof signal === "string" && lane.feeds.has(signal)
-        ? signal
-        : ""
-  return `${code}|${of}`
+export function eventName({ parts }: Lane, { code, attributes: { component, signal } }: AssetEvent): string {
+  const of = [component, signal].find((one) => typeof one === "string" && parts.has(one))
+  return `${code}|${of ?? ""}`
 }
 
 /** A component was installed: what was open about the old one is settled, and its wear is forgotten. */
@@ -438,20 +443,16 @@ export function takeAction(lane: Lane, action: Action, episodes: readonly string
     else if (action.untilMs !== undefined && action.untilMs > lane.core.clockMs)
       shelve(watch, action.untilMs, action)
   }
-  record(lane, {
-    atMs: action.atMs,
-    arrivedMs: action.arrivedMs,
-    clockMs: lane.core.clockMs,
-    action,
-    episodes: [...episodes],
-  })
+  const { atMs } = action
+  const written = telemetryRecord.options[2].parse(action)
+  record(lane, { atMs, ...behind(lane, atMs), action: written, episodes: [...episodes] })
 }
 
 /** Evaluates again what was evaluated once. */
 export function takeEntry(lane: Lane, entry: Entry, counts: Counts): void {
-  const { atMs, arrivedMs, clockMs, values, untimed, event, action, episodes } = entry
+  const { atMs, clockMs = atMs, values, untimed, event, action, episodes } = entry
   moveLane(lane, Math.max(clockMs, lane.core.clockMs))
-  const named = { site: "", asset: lane.asset, atMs, arrivedMs }
+  const named = { site: "", asset: lane.asset, atMs, arrivedMs: lane.core.knownMs }
   if (action !== undefined) takeAction(lane, action, episodes ?? [])
   else if (event !== undefined) takeRecord(lane, event, counts)
   else if (values !== undefined)

@@ -59,7 +59,7 @@ function again(lane: Lane, at: number, late: Entry): Lane {
   const before = older.told
   const scratch = openLane(lane, copyOf(older.core))
   scratch.rehearses = true
-  const clockMs = Math.max(late.atMs, entries[at - 1]?.clockMs ?? older.core.clockMs)
+  const clockMs = Math.max(late.atMs, clockBefore(entries, at) ?? older.core.clockMs)
   const uncounted: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
   for (const entry of entries.toSpliced(at, 0, { ...late, clockMs })) takeEntry(scratch, entry, uncounted)
   moveLane(scratch, lane.core.clockMs)
@@ -70,6 +70,11 @@ function again(lane: Lane, at: number, late: Entry): Lane {
   scratch.outbox.push(...lane.outbox, ...corrected)
   scratch.noted = scratch.outbox.length
   return scratch
+}
+
+function clockBefore(entries: readonly Entry[], at: number): number | undefined {
+  const before = entries[at - 1]
+  return before === undefined ? undefined : (before.clockMs ?? before.atMs)
 }
 
 /** What the newest record, which is not among the entries yet, and the clock have told the lane besides. */

@@ -123,7 +123,8 @@ export function problemsOf(spec: RuleSpec, plant: Plant): string[] {
   }
   if (params.success) {
     const declared = classes.flatMap(({ signals }) => Object.keys(signals))
-    for (const signal of kind.reads?.(params.data) ?? []) {
+    // A kind with a check of its own says where it is named.
+    for (const signal of kind.check === undefined ? (kind.reads?.(params.data) ?? []) : []) {
       if (!declared.includes(signal))
         found.push(`params: no class that the rule is for declares the signal "${signal}"`)
     }

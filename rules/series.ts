@@ -1,5 +1,5 @@
 import { z } from "zod"
-import type { Evidence } from "../core/vocabulary.ts"
+import type { Evidence, Quality } from "../core/vocabulary.ts"
 
 const kept = 16
 
@@ -15,6 +15,14 @@ export const series = z.object({
   next: z.number().int(),
 })
 export type Series = z.infer<typeof series>
+
+/** Beyond this, sums and squares could leave the range of numbers; no sensor does. Also false for NaN. */
+const largest = 1e150
+
+/** Whether a sample may decide. */
+export function isUsable(value: number, quality: Quality | undefined): boolean {
+  return quality !== "bad" && Math.abs(value) <= largest
+}
 
 export function remember(series: Series, atMs: number, value: number): void {
   series.value = value

@@ -1,15 +1,19 @@
 import { createHash } from "node:crypto"
 import { z } from "zod"
+import type { Revision } from "../core/catalogue.ts"
 import {
+  type AssetEvent,
   type Detection,
   type Evidence,
+  eventCodes,
+  type Reading,
   severity,
   steps,
   telemetryRecord,
   timeMs,
 } from "../core/vocabulary.ts"
-import type { Lane } from "./lane.ts"
 import { copyOf, type LaneCore, laneCore } from "./memory.ts"
+import { isUsable } from "./series.ts"
 import { never, type Watch } from "./watch.ts"
 
 /** Records between two copies of a lane's memory: at least so many newest ones can be looked at again. */
@@ -18,8 +22,8 @@ const half = 64
 /** Something that was evaluated, and what the lane's clock read then. */
 const entry = z.object({
   atMs: timeMs,
-  arrivedMs: timeMs,
-  clockMs: timeMs,
+  /** Left out where it is `atMs`. */
+  clockMs: timeMs.optional(),
   /** Of a reading: its usable samples. */
   values: z.record(z.string(), z.number()).optional(),
   untimed: z.literal(true).optional(),
@@ -65,12 +69,25 @@ export const trail = z.object({
 })
 export type Trail = z.infer<typeof trail>
 
+/** A lane, as far as it keeps a trail. */
+export type TrailKeeper = {
+  readonly core: LaneCore
+  readonly revision: Revision
+  readonly outbox: readonly Detection[]
+  /** What is kept to look at again when something comes late. */
+  trail: Trail
+  /** How many steps of the outbox the trail knows of. */
+  noted: number
+  /** What is being evaluated. */
+  current: Reading | AssetEvent | undefined
+}
+
 export function startTrail(core: LaneCore): Trail {
   return { older: { core: copyOf(core), told: [] }, newer: null, split: 0, entries: [] }
 }
 
 /** Keeps what was just evaluated. */
-export function record(lane: Lane, entry: Entry): void {
+export function record(lane: TrailKeeper, entry: Entry): void {
   note(lane)
   const { trail } = lane
   trail.entries.push(entry)
@@ -84,7 +101,7 @@ export function record(lane: Lane, entry: Entry): void {
 }
 
 /** Keeps what was told since the last time. */
-export function note(lane: Lane): void {
+export function note(lane: TrailKeeper): void {
   const { outbox, trail } = lane
   for (; lane.noted < outbox.length; lane.noted++) {
     const step = outbox[lane.noted]
@@ -101,16 +118,15 @@ export function briefOf(step: Detection): Brief {
 }
 
 /** With what the verdict of a watch can be recomputed: its memory before the trail's records, and those records. */
-export function replayOf(lane: Lane, watch: Watch, atMs: number): NonNullable<Evidence["replay"]> {
+export function replayOf(lane: TrailKeeper, watch: Watch, atMs: number): NonNullable<Evidence["replay"]> {
   const { older, entries } = lane.trail
   const watches = closureOf(watch)
-  const signals = signalsOf(watches)
-  const lines = entries.flatMap((entry) => linesOf(entry, signals, older.core))
-  const { current } = lane
-  if (current !== undefined) lines.push(...linesOf(currentEntry(lane), signals, older.core))
+  const reading = readingOf(watches)
+  const lines = entries.flatMap((entry) => linesOf(entry, reading, older.core))
+  if (lane.current !== undefined) lines.push(...linesOf(lane.current, reading, older.core))
   return {
     revision: lane.revision.number,
-    state: stateOf(older.core, watches, signals),
+    state: stateOf(older.core, watches, reading.signals),
     fromMs: older.core.newestMs,
     toMs: Math.max(lane.core.newestMs, atMs),
     knownMs: lane.core.knownMs,
@@ -120,19 +136,34 @@ export function replayOf(lane: Lane, watch: Watch, atMs: number): NonNullable<Ev
 }
 
 /** The watch, those it goes by, and those that can silence it. */
-export function closureOf(watch: Watch): ReadonlySet<Watch> {
+function closureOf(watch: Watch): ReadonlySet<Watch> {
   const found = new Set([watch])
   for (const one of found) for (const other of [...one.members, ...one.sensors]) found.add(other)
   return found
 }
 
-function signalsOf(watches: ReadonlySet<Watch>): ReadonlySet<string> {
-  return new Set(
-    [...watches].flatMap(({ rule: { spec, kind, params } }) => [
-      ...(spec.signal === undefined ? [] : [spec.signal]),
-      ...(kind.reads?.(params) ?? []),
-    ]),
-  )
+/** Which samples and events some watches go by. */
+export type WhatIsRead = { readonly signals: ReadonlySet<string>; hears(event: AssetEvent): boolean }
+
+export function readingOf(watches: Iterable<Watch>): WhatIsRead {
+  const signals = new Set<string>()
+  const codes = new Set<string>()
+  const components = new Set<unknown>()
+  for (const { rule } of watches) {
+    const { kind, params, spec } = rule
+    if (spec.signal !== undefined) signals.add(spec.signal)
+    for (const signal of kind.reads?.(params) ?? []) signals.add(signal)
+    for (const code of kind.codes?.(params) ?? []) codes.add(code)
+    if (spec.component !== undefined) components.add(spec.component)
+  }
+  return {
+    signals,
+    hears({ code, attributes: { component, state } }) {
+      if (codes.has(code)) return true
+      if (code === eventCodes.componentInstalled) return components.has(component)
+      return code === eventCodes.state && typeof state === "string"
+    },
+  }
 }
 
 /** The part of a lane's memory that these watches use. */
@@ -153,36 +184,30 @@ export function keyOf({ rule, signal }: { readonly rule: string; readonly signal
   return `${rule}|${signal ?? ""}`
 }
 
-function currentEntry({ current, core, feeds }: Lane): Entry {
-  if (current === undefined || current.kind === "event")
-    return {
-      atMs: core.clockMs,
-      arrivedMs: core.knownMs,
-      clockMs: core.clockMs,
-      ...(current && { event: current }),
-    }
-  const { atMs, arrivedMs, values, quality } = current
-  const usable = Object.entries(values).filter(
-    ([signal]) => quality?.[signal] !== "bad" && (feeds.get(signal)?.series.markMs ?? never) <= atMs,
-  )
-  return { atMs, arrivedMs, clockMs: core.clockMs, values: Object.fromEntries(usable) }
-}
+/** A record, as far as it can have decided. */
+type Read = Pick<Entry, "atMs" | "values" | "event"> | Reading | AssetEvent
 
-/** What is hashed of a record: a line for each sample that is newer than what the memory knows, or one for the event. */
+/** What is hashed of a record: a line for each usable sample newer than what the memory knows, or one for the event. */
 export function linesOf(
-  { atMs, values = {}, event }: Pick<Entry, "atMs" | "values" | "event">,
-  signals: ReadonlySet<string>,
-  known: Pick<LaneCore, "series">,
+  record: Read,
+  { signals, hears }: WhatIsRead,
+  { series }: Pick<LaneCore, "series">,
 ): string[] {
-  if (event !== undefined) return [`${event.code} ${event.atMs} ${JSON.stringify(sorted(event.attributes))}`]
+  const event =
+    "kind" in record && record.kind === "event" ? record : "event" in record ? record.event : undefined
+  if (event !== undefined) return hears(event) ? [eventLine(event)] : []
+  const { atMs } = record
+  const values = ("values" in record ? record.values : undefined) ?? {}
+  const quality = "quality" in record ? record.quality : undefined
   return Object.entries(values)
-    .filter(([signal]) => signals.has(signal))
-    .filter(([signal]) => atMs > (known.series.find((one) => one.signal === signal)?.markMs ?? never))
+    .filter(([signal, value]) => signals.has(signal) && isUsable(value, quality?.[signal]))
+    .filter(([signal]) => atMs > (series.find((one) => one.signal === signal)?.markMs ?? never))
     .map(([signal, value]) => `${signal} ${atMs} ${value}`)
 }
 
-function sorted(attributes: Readonly<Record<string, unknown>>): [string, unknown][] {
-  return Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1))
+function eventLine({ code, atMs, attributes }: AssetEvent): string {
+  const sorted = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `${code} ${atMs} ${JSON.stringify(sorted)}`
 }
 
 /** Whatever order the lines come in. */

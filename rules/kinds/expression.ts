@@ -291,7 +291,7 @@ function message(params: Params, value: number | null, limit: number | null): st
 function shownValues(
   { program, slots }: Bound,
   rule: Compiled,
-  { unit = null }: Params,
+  { unit }: Params,
   figures: { readonly value: number | null; readonly limit: number | null },
 ): string {
   const read = program.inputs.map((input, at) => {
@@ -301,7 +301,7 @@ function shownValues(
   const shown = read.slice(0, shownInputs)
   if (read.length > shownInputs) shown.push(`${read.length - shownInputs} more`)
   for (const [name, figure] of Object.entries(figures))
-    if (figure !== null) shown.push(`${name} ${quantity(figure, unit)}`)
+    if (figure !== null) shown.push(`${name} ${quantity(figure, unit ?? null)}`)
   return shown.join(", ")
 }
 

@@ -1,0 +1,185 @@
+import type { Revision } from "../core/catalogue.ts"
+import type { AssetEvent, Detection, Evidence, Finding, Reading, Sample } from "../core/vocabulary.ts"
+import {
+  type Counts,
+  checkMemory,
+  drain,
+  eventName,
+  type Lane,
+  moveLane,
+  openLane,
+  takeRecord,
+} from "./lane.ts"
+import { type LaneCore, laneCore } from "./memory.ts"
+import { rewind } from "./rewind.ts"
+import { rulebooks } from "./rulebook.ts"
+import { hashOf, linesOf, readingOf, type WhatIsRead } from "./trail.ts"
+import { never } from "./watch.ts"
+import { instant } from "./wording.ts"
+
+/** `same`: the stored telemetry and the rule's revision give the finding again. */
+export type Verdict = {
+  readonly verdict: "same" | "different" | "unavailable"
+  /** What was compared, or what differs or is missing. */
+  readonly reason: string
+}
+
+/** A finding set up to be recomputed. */
+export type Trial = {
+  /** Which telemetry it takes: signals of the asset and events, from this time (exclusive) to that (inclusive). */
+  readonly signals: readonly string[]
+  readonly fromMs: number
+  readonly toMs: number
+  judge(samples: readonly Sample[], events: readonly AssetEvent[]): Verdict
+}
+
+type Question = Finding & { readonly asset: string }
+type Replay = NonNullable<Evidence["replay"]>
+
+const unavailable = (reason: string): Verdict => ({ verdict: "unavailable", reason })
+const different = (reason: string): Verdict => ({ verdict: "different", reason })
+
+/** The finding's rule with the memory that it had before; or why that can't be had. */
+export function prepareTrial(finding: Question, revision: Revision | undefined): Trial | Verdict {
+  const { replay } = finding.evidence
+  if (replay === undefined)
+    return unavailable(`the step "${finding.kind}" says of itself nothing that was measured`)
+  if (revision === undefined)
+    return unavailable(`revision ${replay.revision} of the plant is not in the register any more`)
+  const core = laneCore.safeParse(replay.state)
+  const asset = revision.assets.get(finding.asset)
+  if (!core.success || asset === undefined)
+    return unavailable("what the rule had in memory is of another version of Millwright")
+  const all = rulebooks(() => {})(revision).rulesFor(asset)
+  const mine = all.find(({ spec }) => spec.id === finding.rule && (spec.signal ?? null) === finding.signal)
+  if (mine?.parameters !== finding.evidence.parameters)
+    return different(
+      `in revision ${revision.number} the rule ${finding.rule} has other parameters than those that decided`,
+    )
+  const rules = all.filter(({ spec }) =>
+    core.data.watches.some(({ rule, signal }) => rule === spec.id && signal === (spec.signal ?? null)),
+  )
+  const open = () => {
+    const place = { asset: asset.id, latenessMs: mine.spec.lateness, revision, rules }
+    return openLane(place, structuredClone(core.data))
+  }
+  try {
+    checkMemory(core.data, asset.id, rules)
+  } catch {
+    return unavailable("what the rule had in memory is of another version of Millwright")
+  }
+  const read = readingOf(open().watches)
+  const marks = [...read.signals].map((signal) => markOf(core.data, signal))
+  return {
+    signals: [...read.signals],
+    fromMs: Math.min(replay.fromMs, ...marks.filter((mark) => mark !== never)),
+    toMs: replay.toMs,
+    judge(samples, events) {
+      const records = recordsOf(open(), core.data, read, replay, samples, events)
+      const decided = decidedOf(records, read, core.data, replay)
+      return "verdict" in decided ? decided : compare(finding, rerun(open(), decided.records, replay))
+    },
+  }
+}
+
+function markOf({ series }: LaneCore, signal: string): number {
+  return series.find((one) => one.signal === signal)?.markMs ?? never
+}
+
+/** What was known when the rule decided and newer than its memory, in the order of its arrival. */
+function recordsOf(
+  lane: Lane,
+  core: LaneCore,
+  { signals, hears }: WhatIsRead,
+  { toMs, knownMs }: Replay,
+  samples: readonly Sample[],
+  events: readonly AssetEvent[],
+): (Reading | AssetEvent)[] {
+  const readings = new Map<string, Reading>()
+  for (const { asset, signal, atMs, arrivedMs, value, quality } of samples) {
+    if (!signals.has(signal) || quality === "bad" || atMs <= markOf(core, signal)) continue
+    if (atMs > toMs || arrivedMs > knownMs) continue
+    const key = `${arrivedMs} ${atMs}`
+    const there = readings.get(key)
+    if (there !== undefined) there.values[signal] = value
+    else readings.set(key, { kind: "reading", site: "", asset, atMs, arrivedMs, values: { [signal]: value } })
+  }
+  const heard = events.filter((event) => {
+    const name = eventName(lane, event)
+    const markMs = core.events.find((one) => one.name === name)?.markMs ?? never
+    return hears(event) && event.atMs > markMs && event.atMs <= toMs && event.arrivedMs <= knownMs
+  })
+  const isDelayed = lane.latenessMs > 0
+  return [...readings.values(), ...heard].sort(
+    (a, b) => (isDelayed ? 0 : a.arrivedMs - b.arrivedMs) || a.atMs - b.atMs || (a.kind < b.kind ? -1 : 1),
+  )
+}
+
+/** Those of the records that have the hash of what decided: of what arrived in the last instant some may be newer. */
+function decidedOf(
+  records: readonly (Reading | AssetEvent)[],
+  read: WhatIsRead,
+  core: LaneCore,
+  { records: expected, hash, knownMs, toMs }: Replay,
+): { readonly records: readonly (Reading | AssetEvent)[] } | Verdict {
+  const lines = records.flatMap((record) => linesOf(record, read, core))
+  if (hashOf(lines) === hash) return { records }
+  for (let end = records.length - 1; records[end]?.arrivedMs === knownMs; end--) {
+    const fewer = records.slice(0, end)
+    if (hashOf(fewer.flatMap((record) => linesOf(record, read, core))) === hash) return { records: fewer }
+  }
+  const until = instant(toMs)
+  if (lines.length === 0)
+    return unavailable(
+      `none of the ${expected} samples and events that decided until ${until} is stored any more`,
+    )
+  if (lines.length < expected)
+    return unavailable(
+      `only ${lines.length} of the ${expected} samples and events that decided until ${until} are stored`,
+    )
+  return different(
+    `the ${lines.length} samples and events stored until ${until} are not the ${expected} that decided`,
+  )
+}
+
+function rerun(
+  start: Lane,
+  records: readonly (Reading | AssetEvent)[],
+  { toMs }: Replay,
+): readonly Detection[] {
+  const counts: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
+  const found: Detection[] = []
+  let lane = start
+  for (const record of records) {
+    moveLane(lane, Math.max(record.atMs, lane.core.clockMs))
+    for (const belated of takeRecord(lane, record, counts)) lane = rewind(lane, belated, counts)
+    found.push(...drain(lane))
+  }
+  moveLane(lane, Math.max(toMs, lane.core.clockMs))
+  return [...found, ...drain(lane)]
+}
+
+function compare(finding: Question, found: readonly Detection[]): Verdict {
+  const ours = found.filter(({ rule, signal }) => rule === finding.rule && signal === finding.signal)
+  const again =
+    ours.find(
+      ({ episode, kind, atMs }) =>
+        episode === finding.episode && kind === finding.kind && atMs === finding.atMs,
+    ) ??
+    ours.findLast((step) => isSame(step, finding)) ??
+    ours.findLast(({ atMs }) => atMs === finding.atMs)
+  if (again === undefined)
+    return different(`the ${records(finding)} that decided give no such finding at ${instant(finding.atMs)}`)
+  if (isSame(again, finding)) return { verdict: "same", reason: again.reason }
+  return different(
+    `recomputed: ${again.severity}, value ${again.value}, limit ${again.limit}; the order says ${finding.severity}, ${finding.value}, ${finding.limit}`,
+  )
+}
+
+function isSame(step: Detection, { severity, value, limit }: Question): boolean {
+  return step.severity === severity && step.value === value && step.limit === limit
+}
+
+function records({ evidence: { replay } }: Question): string {
+  return `${replay?.records ?? 0} samples and events`
+}
