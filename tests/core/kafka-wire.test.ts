@@ -66,3 +66,49 @@ test("kafkajs uses ours from the first request on", async () => {
   expect(resting.throttleCheckTimeoutId).not.toBeNull()
   resting.destroy()
 })
+
+test("kafkajs shares a question for metadata with those alone whose topics it has", async () => {
+  const { mendKafkajs } = await import("../../core/log/kafka/kafkajs.ts")
+  mendKafkajs()
+  const Cluster = load("kafkajs/src/cluster/index.js")
+  const cluster = new Cluster({ logger: { namespace: () => ({}) }, brokers: [] })
+  const asked: string[][] = []
+  let fail: (error: Error) => void = () => {}
+  cluster.brokerPool.refreshMetadata = async (topics: string[]) => {
+    asked.push(topics)
+    if (asked.length > 1) return
+    await new Promise((_, reject) => {
+      fail = reject
+    })
+  }
+  const first = Promise.allSettled([cluster.refreshMetadata(), cluster.refreshMetadata()])
+  const second = Promise.allSettled([cluster.addTargetTopic("added")])
+  // Both have asked by then, or wait.
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(asked).toEqual([[]])
+  fail(new Error("it went away"))
+  expect(await first).toMatchObject([{ status: "rejected" }, { status: "rejected" }])
+  expect(await second).toMatchObject([{ status: "fulfilled" }])
+  expect(asked).toEqual([[], ["added"]])
+})
+
+test("kafkajs keeps no connection on which the first request was not answered", async () => {
+  const { mendKafkajs } = await import("../../core/log/kafka/kafkajs.ts")
+  mendKafkajs()
+  const Broker = load("kafkajs/src/broker/index.js")
+  let isConnected = false
+  const connectionPool = {
+    isConnected: () => isConnected,
+    getConnection: async () => {
+      isConnected = true
+    },
+    send: () => Promise.reject(new Error("it does not answer")),
+    destroy: async () => {
+      isConnected = false
+    },
+  }
+  const broker = new Broker({ connectionPool, logger: { namespace: () => ({}) } })
+  await expect(broker.connect()).rejects.toThrow("it does not answer")
+  // It would say that it is connected already.
+  await expect(broker.connect()).rejects.toThrow("it does not answer")
+})

@@ -9,8 +9,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "
 import { z } from "zod"
 import { systemClock } from "../../core/clock.ts"
 import { MillwrightError } from "../../core/errors.ts"
+import { briefly, clusterOf, Line as KafkaLine } from "../../core/log/kafka/line.ts"
 import { type KafkaLog, type KafkaLogOptions, openKafkaLog } from "../../core/log/kafka/log.ts"
-import { topicConfig } from "../../core/log/kafka/topic.ts"
+import { settled } from "../../core/log/kafka/settle.ts"
+import { ensureTopic, topicConfig } from "../../core/log/kafka/topic.ts"
 import type { Consumer, Log, LogRecord, NewRecord } from "../../core/log/log.ts"
 import type { Topic } from "../../core/topics.ts"
 import { type KafkaServer, startKafka } from "../../services/kafka.ts"
@@ -209,6 +211,30 @@ test("a topic with another number of partitions is refused, naming both numbers"
   const refused = { code: "LOG_PARTITIONS_CHANGED", message: expect.stringMatching(/has 8 .* says 16/) }
   await expect(other.append(valueTopic("split"), values(0, 1))).rejects.toMatchObject(refused)
   await expect(other.subscribe(valueTopic("split"), "readers", new Recorder())).rejects.toMatchObject(refused)
+})
+
+test("a topic is made also where Kafka is being asked about others just then", async () => {
+  const access = { brokers: [shared], clientId: "test", ssl: false }
+  const line = new KafkaLine(access, pino({ level: "silent" }), { retry: briefly })
+  const admin = line.kafka.admin()
+  const cluster = clusterOf(line)
+  const patience = new AbortController()
+  const { prefix, partitions, replication } = options()
+  const topic = valueTopic("meanwhile")
+  const name = `${prefix}${topic.name}`
+  try {
+    await cluster.connect()
+    await admin.connect()
+    // As a log does from time to time, of the topics it knows so far.
+    const refreshing = cluster.refreshMetadata()
+    await settled(systemClock, patience.signal, () =>
+      ensureTopic({ admin, cluster, clock: systemClock }, name, topic, { partitions, replication }),
+    )
+    await refreshing
+    expect(cluster.findTopicPartitionMetadata(name)).toHaveLength(partitions)
+  } finally {
+    line.cut()
+  }
 })
 
 test("records are CloudEvents in binary mode", async () => {

@@ -6,9 +6,25 @@ type RequestQueue = {
   scheduleCheckPendingRequests(): void
 }
 
+type Brokers = {
+  readonly targetTopics: ReadonlySet<string>
+  readonly brokerPool: { refreshMetadata(topics: readonly string[]): Promise<void> }
+  refreshMetadata(): Promise<void>
+}
+
+type Broker = {
+  apiVersions(): Promise<unknown>
+  disconnect(): Promise<void>
+}
+
+/** A question that Kafka has not answered yet: where the partitions of these topics are. */
+type Refresh = { readonly topics: ReadonlySet<string>; readonly answer: Promise<void> }
+
 const load = createRequire(import.meta.url)
 /** kafkajs does not offer these, so they are asked for by their paths: its version is pinned, and tests hold what we rely on. */
 const paths = {
+  broker: "kafkajs/src/broker/index.js",
+  cluster: "kafkajs/src/cluster/index.js",
   queue: "kafkajs/src/network/requestQueue/index.js",
   record: "kafkajs/src/protocol/recordBatch/record/v0/index.js",
   recordDecoder: "kafkajs/src/protocol/recordBatch/record/v0/decoder.js",
@@ -16,14 +32,59 @@ const paths = {
 
 let isMended = false
 
-/** Three changes to kafkajs 2.2.4, for what they save: docs/decisions/0012-kafka.md has the figures. */
+/** Changes to kafkajs 2.2.4: two mend faults, three are for what they save, of which docs/results.md has the figures. */
 export function mendKafkajs(): void {
   if (isMended) return
   isMended = true
+  refreshWhatIsWanted()
+  leaveWhatDoesNotAnswer()
   restWhileNothingWaits()
   // kafkajs loads what encodes and decodes with the first request of a kind, and then finds ours.
   replace(paths.record, writeRecord)
   replace(paths.recordDecoder, readRecord)
+}
+
+/**
+ * Whoever wants fresh metadata while it is being asked for gets that same answer from kafkajs, also where a topic was
+ * added since, of which the question did not know: a topic that is not there then counts as there, and is never made.
+ * Here a question is shared only where it has all the topics that are wanted; else another one follows it.
+ */
+function refreshWhatIsWanted(): void {
+  const { prototype } = load(paths.cluster) as { readonly prototype: Brokers }
+  if (typeof prototype.refreshMetadata !== "function") throw unexpected(paths.cluster)
+  const underWay = new WeakMap<Brokers, Refresh>()
+  prototype.refreshMetadata = async function refreshWanted() {
+    for (let other = underWay.get(this); other !== undefined; other = underWay.get(this)) {
+      const { topics, answer } = other
+      if ([...this.targetTopics].every((topic) => topics.has(topic))) return answer
+      // Why it failed is told to whoever asked it.
+      await answer.catch(() => {})
+    }
+    const topics = new Set(this.targetTopics)
+    const answer = this.brokerPool.refreshMetadata([...topics]).finally(() => underWay.delete(this))
+    underWay.set(this, { topics, answer })
+    return answer
+  }
+}
+
+/**
+ * Where a broker takes a connection but does not answer the first request on it, kafkajs fails and keeps the connection;
+ * from then on it counts the broker as connected, and each request fails ("Broker not connected") for as long as that
+ * one lasts, also when the broker answers again. Here it goes, so that the next attempt begins with one of its own.
+ */
+function leaveWhatDoesNotAnswer(): void {
+  const { prototype } = load(paths.broker) as { readonly prototype: Broker }
+  const ask = prototype.apiVersions
+  if (typeof ask !== "function") throw unexpected(paths.broker)
+  // The first request of all. Nobody else may connect before `connect` has ended.
+  prototype.apiVersions = async function askOrLeave() {
+    try {
+      return await ask.call(this)
+    } catch (error) {
+      await this.disconnect()
+      throw error
+    }
+  }
 }
 
 /**
