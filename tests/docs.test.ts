@@ -84,9 +84,13 @@ test("docs/cli.md shows every command", () => {
   expect(shown.toSorted()).toEqual(root.commands.flatMap((command) => leaves(command, "millwright")).sort())
 })
 
-test("docs/rule-kinds.md has a chapter for every kind and no other", () => {
-  const chapters = [...read("docs/rule-kinds.md").matchAll(/^## ([a-z]+)$/gm)].map(([, kind]) => kind)
-  expect(chapters).toEqual(Object.keys(ruleKinds))
+test("every kind of rule, and no other, has its page, its line in docs/rule-kinds.md and its example", () => {
+  const listed = [...read("docs/rule-kinds.md").matchAll(/^\| \[(.+?)\]\(rules\/\1\.md\)/gm)].map(([, kind]) => kind)
+  const kinds = Object.keys(ruleKinds).toSorted()
+  expect(listed.toSorted()).toEqual(kinds)
+  expect(readdirSync(join(root, "docs/rules")).toSorted()).toEqual(kinds.map((kind) => `${kind}.md`))
+  const examples = readdirSync(join(root, "examples/rules"))
+  for (const kind of kinds) expect(examples).toContain(`${kind}.yaml`)
 })
 
 test("docs/payloads.md tells when each reason for a dead letter is given", () => {

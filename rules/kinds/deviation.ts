@@ -36,11 +36,6 @@ export const deviation: RuleKind<Params, Memory> = {
 
   reads: ({ context }) => (context === null ? [] : [context.signal]),
 
-  check: ({ context }, { signal }) =>
-    context !== null && context.signal === signal
-      ? [`params.context: expected another signal than the rule's own ("${signal}")`]
-      : [],
-
   sample(watch, atMs, value) {
     if (watch.rule.params.context === null) take(watch, atMs, value)
     else watch.state.memory.fresh = true
