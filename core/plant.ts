@@ -66,7 +66,7 @@ const ruleOrder = z.strictObject({
 /** When a rule looks away: a machine that stands still or starts up is not judged by how it runs. */
 const suspend = z.strictObject({
   /** States of the asset (event `state`, attribute `state`) in which the rule looks away. */
-  states: z.array(z.string().min(1)).max(20).default(["down", "starting", "maintenance"]),
+  states: z.array(z.string().min(1)).max(20).default(["down", "failed", "stopped", "starting", "maintenance"]),
   /** How long after such a state it still looks away. */
   settle: duration.default(0),
   /** Whether it looks away in the plant's maintenance windows. */

@@ -49,7 +49,7 @@ const record = fc.oneof(
   {
     weight: 20,
     arbitrary: fc.record({
-      afterMs: fc.integer({ min: -600_000, max: 2 * hour }),
+      afterMs: fc.nat(2 * hour),
       power: fc.option(fc.integer({ min: -30, max: 30 })),
       load: fc.option(fc.integer({ min: 0, max: 100 })),
     }),
