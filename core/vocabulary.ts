@@ -207,7 +207,7 @@ export const detection = z.object({
   cause: z.enum(["condition", "maintenance", "rule-changed", "next-due"]).optional(),
   /** Somebody has shelved the rule on this asset: the step is kept, and nobody is to be told or sent. */
   quiet: z.literal("shelved").optional(),
-  /** Of a usage rule: when the meter will have run to its limit, by its daily use; the span is what that allows. */
+  /** When the meter, or the value, will be at its limit, going on as it did; the span is what that allows. */
   forecast: z.object({ dueMs: timeMs, earliestMs: timeMs, latestMs: timeMs, perDay: z.number() }).optional(),
   /** Who acknowledged, shelved or unshelved. */
   actor: z.string().optional(),

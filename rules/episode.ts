@@ -123,7 +123,7 @@ function emit(
     signal: rule.spec.signal ?? null,
     value: step.value,
     limit: step.limit,
-    unit: rule.unit,
+    unit: rule.valueUnit,
     reason: step.reason,
     ...more,
     ...(state.shelvedUntilMs === never ? {} : { quiet: "shelved" as const }),

@@ -92,6 +92,7 @@ function readRule(spec: RuleSpec, assetClass: AssetClass, subject: Subject, revi
     params,
     revision,
     unit,
+    valueUnit: kind.valueUnit === undefined ? unit : kind.valueUnit(params, unit),
     subject: named ? label : `${component} ${label}`,
     parameters: hashOf([...about, spec.severity, spec.lateness, params]),
     shape: hashOf([...about, spec.lateness, kind.shape === undefined ? params : kind.shape(params)]),
@@ -123,12 +124,14 @@ export function problemsOf(spec: RuleSpec, plant: Plant): string[] {
   }
   if (params.success) {
     const declared = classes.flatMap(({ signals }) => Object.keys(signals))
-    // A kind with a check of its own says where it is named.
-    for (const signal of kind.check === undefined ? (kind.reads?.(params.data) ?? []) : []) {
+    const own = kind.check?.(params.data, spec, plant) ?? []
+    // A kind that has found something itself says where it stands.
+    for (const signal of own.length > 0 ? [] : (kind.reads?.(params.data) ?? [])) {
       if (!declared.includes(signal))
         found.push(`params: no class that the rule is for declares the signal "${signal}"`)
+      else if (signal === spec.signal) found.push(`params: "${signal}" is the rule's own signal already`)
     }
-    found.push(...(kind.check?.(params.data, spec, plant) ?? []), ...memberProblems(spec, plant))
+    found.push(...own, ...memberProblems(spec, plant))
   }
   return found.map(say)
 }

@@ -21,6 +21,8 @@ export type Rule<Params = unknown> = {
   /** What the memory was shaped by: while this stays, a changed rule may keep its state. */
   readonly shape: string
   readonly unit: string | null
+  /** Of the value and the limit that it tells. */
+  readonly valueUnit: string | null
   /** What is watched, as a sentence begins: "bearing vibration". */
   readonly subject: string
 }
@@ -125,6 +127,8 @@ export interface RuleKind<Params = unknown, Memory = unknown> {
   fresh(params: Params): Memory
   /** The part of the parameters that the memory depends on; left out: all of them. */
   shape?(params: Params): unknown
+  /** The unit of the value that it tells, where that is not the signal's. */
+  valueUnit?(params: Params, unit: string | null): string | null
   /** Fills in what the asset itself says: attributes, time zone. Called once for each revision and asset. */
   resolve?(params: Params, subject: Subject): Params
   /** What only the plant can tell is wrong, a text each that begins with the parameter's name. */

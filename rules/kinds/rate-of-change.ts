@@ -125,6 +125,7 @@ export const rateOfChange: RuleKind<Params, Memory> = {
   params,
   memory,
   signal: "any",
+  valueUnit: ({ per }, unit) => (unit === null ? null : `${unit} per ${nameOf(per)}`),
 
   fresh: ({ levels }) => ({
     ...noPoints(),

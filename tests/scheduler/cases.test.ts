@@ -21,6 +21,12 @@ const step = z.strictObject({
   rule: z.string().optional(),
   ruleKind: z.string().optional(),
   reason: z.string().optional(),
+  signal: z.string().optional(),
+  quiet: detection.shape.quiet,
+  /** When the meter, or the value, is forecast to be at the limit. */
+  forecast: time.optional(),
+  value: z.number().optional(),
+  limit: z.number().optional(),
 })
 
 const replaced = z.strictObject({ at: time, replaced: z.string(), asset: z.string().default("P-101") })
@@ -43,11 +49,13 @@ function records({ input }: Timeline): DetectionRecord[] {
     if ("replaced" in one) {
       return { kind: "maintained", site: "works", asset: one.asset, component: one.replaced, atMs: one.at }
     }
-    const { at, step: kind, ...rest } = one
+    const { at, step: kind, forecast: dueMs, ...rest } = one
     const sequence = sequences.get(one.episode) ?? 0
     sequences.set(one.episode, sequence + 1)
     const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-    return detectionOf({ episode: one.episode, ...given, kind, sequence, atMs: at })
+    const forecast =
+      dueMs === undefined ? {} : { forecast: { dueMs, earliestMs: dueMs, latestMs: dueMs, perDay: 1 } }
+    return detectionOf({ episode: one.episode, ...given, ...forecast, kind, sequence, atMs: at })
   })
 }
 
