@@ -45,6 +45,13 @@ function sourceOf(
   meant: { readonly asset: string | undefined; readonly signals: readonly string[] },
 ): ReplaySource {
   const { file, time, signal, value, code } = spec
+  if (columns.length === 0)
+    throw new MillwrightError("USAGE", `${file} is empty: expected a line of column names`)
+  if (columns.length === 1 && /[;\t]/.test(columns[0] ?? ""))
+    throw new MillwrightError(
+      "USAGE",
+      `${file} begins with "${columns[0]}": expected commas between its columns, and points in its numbers`,
+    )
   const asset = spec.asset ?? (columns.includes("asset") ? "{asset}" : meant.asset)
   if (asset === undefined)
     throw new MillwrightError(
@@ -59,7 +66,7 @@ function sourceOf(
   if (signals.length === 0)
     throw new MillwrightError(
       "USAGE",
-      `${file} has none of the signals ${meant.signals.join(", ")}: its columns are ${columns.join(", ")}`,
+      `${file} has none of the signals ${meant.signals.join(", ")}: its columns are ${columns.join(", ")}; a column is read by the name of its signal`,
     )
   return { kind: "wide", file, time, asset, signals }
 }

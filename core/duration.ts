@@ -3,11 +3,15 @@ import { z } from "zod"
 const unitsMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
 const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/
 
-/** "15s", "10m", "24h", "30d" in milliseconds; undefined for anything else. */
+const longestMs = 36_500 * unitsMs.d
+
+/** "15s", "10m", "24h", "30d" in whole milliseconds; undefined for anything else, and beyond a hundred years. */
 export function parseDuration(text: string): number | undefined {
   const [, amount, unit] = pattern.exec(text) ?? []
   if (amount === undefined || unit === undefined) return undefined
-  return Number(amount) * unitsMs[unit as keyof typeof unitsMs]
+  // Times are whole milliseconds: what is added to them must be too.
+  const ms = Math.round(Number(amount) * unitsMs[unit as keyof typeof unitsMs])
+  return ms <= longestMs ? ms : undefined
 }
 
 /** A duration as people write it ("90s", "12h", "30d"), read as milliseconds. */

@@ -112,7 +112,7 @@ const maintenanceWindow = z.strictObject({
   schedule: z.union([z.strictObject({ at: z.iso.datetime({ offset: true }) }), schedule]),
   lasts: duration.refine((ms) => ms > 0, "expected more than nothing"),
 })
-export type MaintenanceWindow = z.infer<typeof maintenanceWindow>
+type MaintenanceWindow = z.infer<typeof maintenanceWindow>
 
 const plan = z.strictObject({
   id: name,

@@ -173,8 +173,8 @@ export class WatchedAsset {
   }
 
   private evaluate(slot: Slot, record: Reading | AssetEvent): void {
-    for (const belated of takeRecord(slot.lane, record, this.counts))
-      slot.lane = rewind(slot.lane, belated, this.counts)
+    const late = takeRecord(slot.lane, record, this.counts)
+    if (late !== undefined) slot.lane = rewind(slot.lane, late, this.counts)
   }
 
   private moveSlot(slot: Slot): void {

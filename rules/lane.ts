@@ -13,7 +13,15 @@ import { acknowledge, end, shelve, unshelve } from "./episode.ts"
 import type { LaneCore } from "./memory.ts"
 import { isUsable, remember, type Series } from "./series.ts"
 import { enter, isAway, look, type Windows, windowsOf } from "./suspension.ts"
-import { type Entry, note, record, replayOf, startTrail, type Trail, type TrailKeeper } from "./trail.ts"
+import {
+  type Entry,
+  note,
+  record,
+  replayOf,
+  startTrail,
+  type Trail,
+  type TrailKeeper,
+} from "./trail.ts"
 import { type LaneOf, never, noDeadline, type Rule, type Watch } from "./watch.ts"
 import { instant } from "./wording.ts"
 
@@ -68,6 +76,7 @@ export function freshCore(clockMs: number): LaneCore {
     clockMs,
     newestMs: clockMs,
     knownMs: clockMs,
+    happenedMs: clockMs,
     assetState: null,
     series: [],
     events: [],
@@ -94,7 +103,7 @@ export function openLane(place: Place, core: LaneCore, saved?: Trail): Lane {
     inWindow: false,
     nextDueMs: noDeadline,
     outbox: [],
-    trail: saved ?? { older: { core, told: [] }, newer: null, split: 0, entries: [] },
+    trail: saved ?? startTrail(freshCore(core.clockMs)),
     noted: 0,
     current: undefined,
     rehearses: false,
@@ -116,6 +125,7 @@ export function reviseLane(lane: Lane, place: Place, atMs: number): void {
     end(watch, "rule-changed", { atMs, value: null, limit: watch.state.episode?.limit ?? null, reason })
   }
   arrange(lane, place)
+  note(lane)
   lane.trail = startTrail(lane.core)
 }
 
@@ -280,6 +290,7 @@ export function moveLane(lane: Lane, clockMs: number): void {
 
 /** The first of what is due at this time; the loop comes back for the others. */
 function happenAt(lane: Lane, atMs: number): void {
+  lane.core.happenedMs = Math.max(lane.core.happenedMs, atMs)
   if (lane.windowChangesMs <= atMs) {
     lane.inWindow = lane.windows.isIn(atMs)
     lane.windowChangesMs = lane.windows.changesAfter(atMs)
@@ -303,12 +314,8 @@ function happenAt(lane: Lane, atMs: number): void {
   }
 }
 
-/** What came at a time that the lane already knows more of: late, or there a second time. */
-export type Belated = { readonly entry: Entry; readonly name: string }
-
-const noneLate: readonly Belated[] = []
-/** Evaluates a record; gives the parts of it that came late. */
-export function takeRecord(lane: Lane, input: Reading | AssetEvent, counts: Counts): readonly Belated[] {
+/** Evaluates a record; gives the part of it that came late: of a time of which the lane already knows more. */
+export function takeRecord(lane: Lane, input: Reading | AssetEvent, counts: Counts): Entry | undefined {
   const { core } = lane
   if (input.arrivedMs > core.knownMs) core.knownMs = input.arrivedMs
   if (input.atMs > core.newestMs) core.newestMs = input.atMs
@@ -321,9 +328,10 @@ export function takeRecord(lane: Lane, input: Reading | AssetEvent, counts: Coun
 }
 
 /** Usable samples that are newer than what is known are evaluated; gives the others. */
-function read(lane: Lane, input: Reading, counts: Counts): readonly Belated[] {
+function read(lane: Lane, input: Reading, counts: Counts): Entry | undefined {
   const { atMs, values, quality, untimed } = input
-  let late: Belated[] | undefined
+  const isBehind = atMs < lane.core.newestMs && isMissed(lane, input)
+  let late: Record<string, number> | undefined
   let readers: readonly Watch[] = []
   let kept = true
   let used = false
@@ -337,10 +345,12 @@ function read(lane: Lane, input: Reading, counts: Counts): readonly Belated[] {
       kept = false
       if (atMs === series.markMs) counts.duplicates++
       else if (!usable) counts.unusable++
-      else {
-        late ??= []
-        late.push({ name: signal, entry: { atMs, values: { [signal]: value } } })
-      }
+      else late = { ...late, [signal]: value }
+      continue
+    }
+    if (isBehind && usable) {
+      late = { ...late, [signal]: value }
+      kept = false
       continue
     }
     series.markMs = atMs
@@ -363,9 +373,25 @@ function read(lane: Lane, input: Reading, counts: Counts): readonly Belated[] {
   for (const watch of readers) if (!watch.away) watch.rule.kind.settled?.(watch, atMs)
   if (used) {
     const given = kept ? values : usableOf(lane, input)
-    record(lane, { atMs, ...behind(lane, atMs), values: given, ...(untimed ? { untimed } : {}) })
+    record(lane, { atMs, values: given, ...(untimed ? { untimed } : {}) })
   }
-  return late ?? noneLate
+  return late === undefined ? undefined : { atMs, values: late, ...(untimed ? { untimed } : {}) }
+}
+
+/**
+ * Some of it is older than what is known, or timers ran and events happened before it came: then all of it waits to be
+ * put in its place.
+ */
+function isMissed(lane: Lane, { atMs, values }: Reading): boolean {
+  if (!isKept(lane, atMs)) return false
+  if (atMs < lane.core.happenedMs) return true
+  for (const signal in values) if (atMs < (lane.feeds.get(signal)?.series.markMs ?? never)) return true
+  return false
+}
+
+/** All that the lane has seen since this time can be looked at again, and is not being looked at again just now. */
+function isKept({ rehearses, trail }: Lane, atMs: number): boolean {
+  return !rehearses && atMs >= trail.older.core.clockMs
 }
 
 /** The samples of a reading that were evaluated just now. */
@@ -378,7 +404,7 @@ function usableOf({ feeds }: Lane, { atMs, values, quality }: Reading): Record<s
   )
 }
 
-function happen(lane: Lane, event: AssetEvent): readonly Belated[] {
+function happen(lane: Lane, event: AssetEvent): Entry | undefined {
   const { core } = lane
   const { component, state } = event.attributes
   const installed =
@@ -386,14 +412,14 @@ function happen(lane: Lane, event: AssetEvent): readonly Belated[] {
   const entered = event.code === eventCodes.state && typeof state === "string" ? state : undefined
   const hearers = lane.byCode.get(event.code)
   const matters = entered !== undefined || (installed !== undefined && lane.byComponent.has(installed))
-  if (hearers === undefined && !matters) return noneLate
+  if (hearers === undefined && !matters) return undefined
   const { atMs } = event
   const name = eventName(lane, event)
   const mark = core.events.find((one) => one.name === name)
-  if (mark !== undefined && atMs <= mark.markMs)
-    return [{ name, entry: { atMs, event: assetEvent.parse(event) } }]
+  if ((atMs < core.newestMs && isKept(lane, atMs)) || (mark !== undefined && atMs <= mark.markMs)) return { atMs, event: assetEvent.parse(event) }
   if (mark === undefined) core.events.push({ name, markMs: atMs })
   else mark.markMs = atMs
+  core.happenedMs = Math.max(core.happenedMs, atMs)
   if (installed !== undefined) maintain(lane, event, installed)
   if (entered !== undefined) {
     core.assetState = entered
@@ -401,13 +427,8 @@ function happen(lane: Lane, event: AssetEvent): readonly Belated[] {
   }
   for (const watch of hearers ?? []) if (!watch.away) watch.rule.kind.event?.(watch, event)
   // Parsed, so that it is written the same before and after a restart.
-  record(lane, { atMs, ...behind(lane, atMs), event: assetEvent.parse(event) })
-  return noneLate
-}
-
-/** The lane's clock, where it is not the record's own time. */
-function behind({ core: { clockMs } }: Lane, atMs: number): { clockMs?: number } {
-  return clockMs === atMs ? {} : { clockMs }
+  record(lane, { atMs, event: assetEvent.parse(event) })
+  return undefined
 }
 
 /**
@@ -445,7 +466,7 @@ export function takeAction(lane: Lane, action: Action, episodes: readonly string
   }
   const { atMs } = action
   const written = telemetryRecord.options[2].parse(action)
-  record(lane, { atMs, ...behind(lane, atMs), action: written, episodes: [...episodes] })
+  record(lane, { atMs, clockMs: lane.core.clockMs, action: written, episodes: [...episodes] })
 }
 
 /** Evaluates again what was evaluated once. */

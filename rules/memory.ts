@@ -10,6 +10,8 @@ export const laneCore = z.object({
   /** The newest time, and the newest arrival, of what was evaluated. */
   newestMs: timeMs,
   knownMs: timeMs,
+  /** The newest time at which a timer ran or an event happened: samples from before it were not there to be asked. */
+  happenedMs: timeMs,
   /** The asset's state as it last told it. */
   assetState: z.string().nullable(),
   series: z.array(series),

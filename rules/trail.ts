@@ -19,10 +19,10 @@ import { never, type Watch } from "./watch.ts"
 /** Records between two copies of a lane's memory: at least so many newest ones can be looked at again. */
 const half = 64
 
-/** Something that was evaluated, and what the lane's clock read then. */
+/** Something that was evaluated. */
 const entry = z.object({
   atMs: timeMs,
-  /** Left out where it is `atMs`. */
+  /** Of an action: what the lane's clock read. */
   clockMs: timeMs.optional(),
   /** Of a reading: its usable samples. */
   values: z.record(z.string(), z.number()).optional(),
@@ -66,6 +66,8 @@ export const trail = z.object({
   /** How many of the entries come before the newer one. */
   split: z.number().int(),
   entries: z.array(entry),
+  /** How many times late records were put in their place here. */
+  rewinds: z.number().int(),
 })
 export type Trail = z.infer<typeof trail>
 
@@ -83,7 +85,7 @@ export type TrailKeeper = {
 }
 
 export function startTrail(core: LaneCore): Trail {
-  return { older: { core: copyOf(core), told: [] }, newer: null, split: 0, entries: [] }
+  return { older: { core: copyOf(core), told: [] }, newer: null, split: 0, entries: [], rewinds: 0 }
 }
 
 /** Keeps what was just evaluated. */

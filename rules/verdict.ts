@@ -152,7 +152,8 @@ function rerun(
   let lane = start
   for (const record of records) {
     moveLane(lane, Math.max(record.atMs, lane.core.clockMs))
-    for (const belated of takeRecord(lane, record, counts)) lane = rewind(lane, belated, counts)
+    const late = takeRecord(lane, record, counts)
+    if (late !== undefined) lane = rewind(lane, late, counts)
     found.push(...drain(lane))
   }
   moveLane(lane, Math.max(toMs, lane.core.clockMs))

@@ -7,6 +7,9 @@ import { answer, asker, durationOption, type Surroundings, wholeNumber } from ".
 
 type Alarm = ResultOf<"alarms.list">["alarms"][number]
 
+/** The server gives no more at a time. */
+const most = 500
+
 export function addAlarms(program: Command, surroundings: Surroundings): void {
   const alarms = program.command("alarms").description("what an operator has to know, and has seen")
 
@@ -20,8 +23,18 @@ export function addAlarms(program: Command, surroundings: Surroundings): void {
     .option("--limit <n>", "at most so many", wholeNumber, 50)
     .action(async (_options, command: Command) => {
       const { site, state, asset, severity, limit } = command.opts()
-      const found = await asker(command, surroundings)("alarms.list", { site, state, asset, severity, limit })
-      answer(command, found, showList)
+      const ask = asker(command, surroundings)
+      // One more than is shown tells whether there are more.
+      const asked = limit > 0 ? Math.min(limit + 1, most) : limit
+      const found = await ask("alarms.list", { site, state, asset, severity, limit: asked })
+      const alarms = found.alarms.slice(0, limit)
+      answer(command, { ...found, alarms }, (shown) => {
+        showList(shown)
+        if (found.alarms.length > limit || found.alarms.length === most)
+          print(
+            `\nthe newest ${alarms.length}; there may be more: --limit (at most ${most}), --site, --asset, --severity`,
+          )
+      })
     })
 
   alarms
@@ -73,7 +86,9 @@ export function addAlarms(program: Command, surroundings: Surroundings): void {
     .option("--reason <text>", "why, for the audit trail", "unshelved from the command line")
     .action(async (rule: string, { asset, reason }: { asset: string; reason: string }, command: Command) => {
       const done = await asker(command, surroundings)("alarms.unshelve", { rule, asset, reason })
-      answer(command, done, () => print("not shelved any more"))
+      answer(command, done, ({ wasShelved }) =>
+        print(wasShelved ? "not shelved any more" : "it was not shelved"),
+      )
     })
 
   alarms
@@ -97,6 +112,7 @@ function showList({ alarms, floods, shelved }: ResultOf<"alarms.list">): void {
     print(
       table(alarms, [
         { title: "ID", of: ({ episode }) => episode.slice(0, 8) },
+        { title: "INCIDENT", of: ({ incident }) => incident.slice(0, 8) },
         { title: "OPENED", of: ({ openedMs }) => when(openedMs) },
         { title: "SEVERITY", of: ({ severity }) => severity },
         { title: "STATE", of: stateOf },
@@ -123,30 +139,38 @@ function stateOf({ state, acknowledgedMs, quiet }: Alarm): string {
   return `${acknowledgedMs === null ? "open" : "acknowledged"}${quiet ? ", shelved" : ""}`
 }
 
-function showOne({ incident, alarms }: ResultOf<"alarms.show">): void {
+function showOne({ episode, incident, alarms }: ResultOf<"alarms.show">): void {
   const [first] = alarms
   if (first === undefined) return
   const { asset, component, site } = first
   print(printable(`${asset}${component === null ? "" : `, ${component}`} at ${site}`))
   print(`incident ${incident}`)
   for (const alarm of alarms) {
-    print(`\n${alarm.episode}  ${printable(alarm.rule)}`)
+    const mark = alarm.episode === episode ? " (asked for)" : ""
+    print(`\n${alarm.episode}  ${printable(alarm.rule)}${mark}`)
     const lines: readonly (readonly [string, string])[] = [
       ["state", `${stateOf(alarm)}, ${alarm.severity}`],
       ["opened", when(alarm.openedMs)],
       ["ended", when(alarm.endedMs)],
-      ["value", `${figure(alarm.value)} ${alarm.unit ?? ""}, limit ${figure(alarm.limit)}`],
+      ["value", measured(alarm)],
       ["reason", alarm.reason],
       ["told", alarm.told === null ? "not by itself" : alarm.told === "digest" ? "in a digest" : "singly"],
-      [
-        "seen",
-        alarm.acknowledgedMs === null
-          ? "-"
-          : `${when(alarm.acknowledgedMs)} by ${alarm.acknowledgedBy ?? "-"}`,
-      ],
+      ["seen", seenOf(alarm)],
     ]
     for (const [title, text] of lines) print(`  ${title.padEnd(8)} ${printable(text)}`)
   }
+}
+
+function measured({ value, limit, unit }: Alarm): string {
+  const inUnit = (number: number) => `${figure(number)}${unit === null ? "" : ` ${unit}`}`
+  if (value === null) return "-"
+  return limit === null ? inUnit(value) : `${inUnit(value)}, limit ${inUnit(limit)}`
+}
+
+function seenOf({ acknowledgedMs, acknowledgedBy, acknowledgedNote }: Alarm): string {
+  if (acknowledgedMs === null) return "-"
+  const note = acknowledgedNote === null ? "" : `: ${acknowledgedNote}`
+  return `${when(acknowledgedMs)} by ${acknowledgedBy ?? "-"}${note}`
 }
 
 function showReport(reports: ResultOf<"alarms.report">): void {
@@ -154,7 +178,9 @@ function showReport(reports: ResultOf<"alarms.report">): void {
   reports.forEach((report, at) => {
     if (at > 0) print()
     const span = formatDuration(report.toMs - report.fromMs)
-    print(`${report.site}: ${report.alarms} alarms in ${span} until ${when(report.toMs)}\n`)
+    print(
+      `${report.site}: ${report.alarms} ${report.alarms === 1 ? "alarm" : "alarms"} in ${span} until ${when(report.toMs)}\n`,
+    )
     print(
       table(report.judged, [
         { title: "FIGURE", of: (one) => one.figure },

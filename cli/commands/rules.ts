@@ -167,7 +167,10 @@ function addTry(rules: Command): void {
         if (use.strangers > 0) print(`${counted(use.strangers, "row")} of other assets left out`)
         if (use.outside > 0)
           print(`${counted(use.outside, "value")} outside min and max of the plant file left out`)
-        if (badRows > 0) print(`${counted(badRows, "row")} could not be read and were left out`)
+        if (use.unknown.length > 0)
+          print(`left out: ${use.unknown.join(", ")}, which the class of the asset does not declare`)
+        if (badRows > 0)
+          print(`${counted(badRows, "row")} could not be read and ${badRows === 1 ? "was" : "were"} left out`)
       })
     })
 }

@@ -12,7 +12,7 @@ import type { AlarmQueries } from "./queries.ts"
 import type { AlarmTables } from "./tables.ts"
 
 /** Who does it, why and when: `atMs` by the plant's clock, `arrivedMs` by the time of day. */
-export type Act = {
+type Act = {
   readonly actor: string
   readonly reason: string
   readonly atMs: number
@@ -20,14 +20,14 @@ export type Act = {
 }
 
 /** Whether anything was asked of the rules: a repeat finds it done. */
-export type Acknowledged = {
+type Acknowledged = {
   readonly incident: string
   readonly asset: string
   /** Open episodes that this acknowledges. */
   readonly episodes: readonly string[]
 }
 
-export type Shelved = { readonly rule: string; readonly asset: string; readonly untilMs: number | null }
+type Shelf = { readonly rule: string; readonly asset: string }
 
 /**
  * What an operator may do about alarms. A command goes to the rules as a record among the telemetry, so that a replay
@@ -37,12 +37,9 @@ export type Shelved = { readonly rule: string; readonly asset: string; readonly 
 export interface AlarmDesk {
   acknowledge(id: string, act: Act): Promise<Acknowledged>
   /** Tells nobody of this rule on this asset until `untilMs` of the plant's clock. Again: until then instead. */
-  shelve(
-    target: { readonly rule: string; readonly asset: string; readonly forMs: number },
-    act: Act,
-  ): Promise<Shelved>
+  shelve(target: Shelf & { readonly forMs: number }, act: Act): Promise<Shelf & { readonly untilMs: number }>
   /** What isn't shelved stays so. */
-  unshelve(target: { readonly rule: string; readonly asset: string }, act: Act): Promise<Shelved>
+  unshelve(target: Shelf, act: Act): Promise<Shelf & { readonly wasShelved: boolean }>
 }
 
 const longestShelfMs = 30 * 86_400_000
@@ -92,7 +89,13 @@ export function alarmDesk(
     if (known === undefined)
       throw new MillwrightError("NOT_FOUND", `there is no asset "${asset}" in the plant`)
     const spec = revision.plant.rules.find(({ id }) => id === rule)
-    if (spec === undefined) throw new MillwrightError("NOT_FOUND", `there is no rule "${rule}" in the plant`)
+    if (spec === undefined) {
+      const others = revision.plant.rules.filter((one) => matches(one.for, known)).map(({ id }) => id)
+      throw new MillwrightError(
+        "NOT_FOUND",
+        `there is no rule "${rule}" for ${asset}: expected one of ${others.join(", ") || "none"}`,
+      )
+    }
     if (!matches(spec.for, known)) {
       throw new MillwrightError("USAGE", `rule "${rule}" is not for asset "${asset}": nothing to shelve`)
     }
@@ -156,7 +159,8 @@ export function alarmDesk(
 
     async unshelve({ rule, asset }, act) {
       const revision = revisionFor(act, shelvers)
-      const site = (await siteOfShelf(database, rule, asset)) ?? target(revision, rule, asset)
+      const shelf = await shelfOf(database, rule, asset)
+      const site = shelf?.site ?? target(revision, rule, asset)
       // In this order, since what is still silent must be listed so.
       await send({ action: "unshelve", site, asset, rule }, act)
       await database.transaction<AlarmTables, void>(async (trx) => {
@@ -169,19 +173,18 @@ export function alarmDesk(
           detail: act.reason,
         })
       })
-      return { rule, asset, untilMs: null }
+      return { rule, asset, wasShelved: shelf !== undefined && shelf.untilMs > act.atMs }
     },
   }
 }
 
 /** Also of a rule or an asset that has left the plant file since. */
-async function siteOfShelf(database: Database, rule: string, asset: string): Promise<string | undefined> {
-  const row = await database
+async function shelfOf(database: Database, rule: string, asset: string) {
+  return database
     .tables<AlarmTables>()
     .selectFrom("alarm_shelf")
-    .select("site")
+    .select(["site", "until_ms as untilMs"])
     .where("asset", "=", asset)
     .where("rule", "=", rule)
     .executeTakeFirst()
-  return row?.site
 }

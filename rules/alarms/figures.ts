@@ -27,9 +27,9 @@ export type Told = Pick<
 export type Span = { readonly site: string; readonly fromMs: number; readonly toMs: number }
 
 /** `good`: as the standard would have it. `manageable`: at its limit. `over`: beyond. Null: too few alarms to say. */
-export type Verdict = "good" | "manageable" | "over" | null
+type Verdict = "good" | "manageable" | "over" | null
 
-export type Judged = {
+type Judged = {
   readonly figure: string
   readonly value: number
   readonly unit: string

@@ -19,9 +19,11 @@ export type Alarm = {
   readonly endedMs: number | null
   readonly acknowledgedMs: number | null
   readonly acknowledgedBy: string | null
+  /** What that person said. */
+  readonly acknowledgedNote: string | null
   /** The rule is shelved on this asset: listed, and told to nobody. */
   readonly quiet: boolean
-  /** Of the newest step. */
+  /** Of the newest step that found something: what people say is no finding. */
   readonly reason: string
   readonly value: number | null
   readonly limit: number | null
@@ -95,10 +97,14 @@ export function incidentOf({ incident, episode }: AlarmStep): string {
   return incident ?? episode
 }
 
+/** Steps in which nothing was measured: their reason is a person's. */
+const said: readonly AlarmStep["kind"][] = ["acknowledged", "shelved", "unshelved"]
+
 function follow(before: Alarm | undefined, step: AlarmStep): Alarm {
   const ended = step.kind === "cleared" || step.kind === "withdrawn"
   // Of what ended somebody may still say something; only late samples can open it again.
   const staysEnded = before !== undefined && before.state !== "open" && step.kind !== "amended"
+  const found = before !== undefined && said.includes(step.kind) ? before : step
   const state = step.kind === "withdrawn" ? "withdrawn" : ended ? "cleared" : "open"
   return {
     episode: step.episode,
@@ -116,10 +122,10 @@ function follow(before: Alarm | undefined, step: AlarmStep): Alarm {
     endedMs: ended ? step.atMs : staysEnded ? before.endedMs : null,
     ...acknowledgement(before, step),
     quiet: step.kind === "shelved" || (step.kind !== "unshelved" && step.quiet === "shelved"),
-    reason: step.reason,
-    value: step.value,
-    limit: step.limit,
-    unit: step.unit,
+    reason: found.reason,
+    value: found.value,
+    limit: found.limit,
+    unit: found.unit,
     sequence: step.sequence,
     told: before?.told ?? null,
     toldSeverity: before?.toldSeverity ?? null,
@@ -129,11 +135,14 @@ function follow(before: Alarm | undefined, step: AlarmStep): Alarm {
 /** What has become worse is more than what somebody has acknowledged. */
 function acknowledgement(
   before: Alarm | undefined,
-  { kind, atMs, actor }: AlarmStep,
-): Pick<Alarm, "acknowledgedMs" | "acknowledgedBy"> {
-  if (kind === "acknowledged") return { acknowledgedMs: atMs, acknowledgedBy: actor ?? null }
-  if (before === undefined || kind === "raised") return { acknowledgedMs: null, acknowledgedBy: null }
-  return { acknowledgedMs: before.acknowledgedMs, acknowledgedBy: before.acknowledgedBy }
+  { kind, atMs, actor, reason }: AlarmStep,
+): Pick<Alarm, "acknowledgedMs" | "acknowledgedBy" | "acknowledgedNote"> {
+  if (kind === "acknowledged")
+    return { acknowledgedMs: atMs, acknowledgedBy: actor ?? null, acknowledgedNote: reason }
+  if (before === undefined || kind === "raised")
+    return { acknowledgedMs: null, acknowledgedBy: null, acknowledgedNote: null }
+  const { acknowledgedMs, acknowledgedBy, acknowledgedNote } = before
+  return { acknowledgedMs, acknowledgedBy, acknowledgedNote }
 }
 
 function weigh(

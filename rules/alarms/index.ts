@@ -32,7 +32,7 @@ export function createAlarms(context: StageContext): Alarms {
     (sites) => alarmMetrics(context.metrics, sites),
     (partition, position) => subscription?.commit(partition, position),
   )
-  const queries = alarmQueries(database)
+  const queries = alarmQueries(context)
 
   return {
     ...queries,

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from "kysely"
+import type { Catalogue } from "../../core/catalogue.ts"
 import type { Database } from "../../core/db/database.ts"
 import { MillwrightError } from "../../core/errors.ts"
 import type { Severity } from "../../core/vocabulary.ts"
@@ -9,7 +10,7 @@ import { beginsWith, sitesIn } from "./store.ts"
 import { type AlarmTables, fromRow } from "./tables.ts"
 
 /** Alarms that match every key given. */
-export type AlarmFilter = {
+type AlarmFilter = {
   readonly state?: "open" | "all" | undefined
   readonly site?: string | undefined
   readonly asset?: string | undefined
@@ -18,7 +19,7 @@ export type AlarmFilter = {
   readonly limit?: number | undefined
 }
 
-export type Shelf = {
+type Shelf = {
   readonly rule: string
   readonly asset: string
   readonly site: string
@@ -27,7 +28,7 @@ export type Shelf = {
   readonly reason: string
 }
 
-export type AlarmList = {
+type AlarmList = {
   /** Newest first. */
   readonly alarms: readonly Alarm[]
   /** Sites in a flood, and how many alarms wait for the next digest. */
@@ -36,7 +37,7 @@ export type AlarmList = {
   readonly shelved: readonly Shelf[]
 }
 
-export type AlarmDetail = {
+type AlarmDetail = {
   /** The episode that was asked for; undefined where the incident was. */
   readonly episode: string | undefined
   readonly incident: string
@@ -44,13 +45,16 @@ export type AlarmDetail = {
   readonly alarms: readonly Alarm[]
 }
 
-export type ReportQuery = {
+type ReportQuery = {
   readonly site?: string | undefined
   readonly fromMs: number
   readonly toMs: number
 }
 
-/** What can be asked of the alarms. Answers are as of the last commit; `nowMs` is the plant's time. */
+/**
+ * What can be asked of the alarms. Answers are as of the last commit; `nowMs` is the plant's time. A site or an asset
+ * that neither the plant nor any alarm knows rejects with `NOT_FOUND`: a slip must not look like a quiet plant.
+ */
 export interface AlarmQueries {
   list(filter: AlarmFilter, nowMs: number): Promise<AlarmList>
   /** By the id of an incident or an episode, or the start of it. Rejects with `NOT_FOUND`, or `USAGE` for several. */
@@ -61,10 +65,30 @@ export interface AlarmQueries {
 
 const rowsPerPage = 5000
 
-export function alarmQueries(database: Database): AlarmQueries {
+export function alarmQueries({
+  database,
+  catalogue,
+}: {
+  readonly database: Database
+  readonly catalogue: Catalogue
+}): AlarmQueries {
   const db = () => database.tables<AlarmTables>()
+
+  async function check({ site, asset }: Pick<AlarmFilter, "site" | "asset">): Promise<void> {
+    const newest = catalogue.newest()
+    const sites = newest?.plant.sites.map(({ id }) => id) ?? []
+    if (site !== undefined && !sites.includes(site) && !(await hasAlarm(db(), "site", site))) {
+      const expected = sites.length === 0 ? "" : `: expected one of ${sites.join(", ")}`
+      throw new MillwrightError("NOT_FOUND", `there is no site "${site}" in the plant${expected}`)
+    }
+    if (asset === undefined || newest?.assets.has(asset) === true) return
+    if (!(await hasAlarm(db(), "asset", asset)))
+      throw new MillwrightError("NOT_FOUND", `there is no asset "${asset}" in the plant`)
+  }
+
   return {
     async list({ state = "open", limit = 50, ...filter }, nowMs) {
+      await check(filter)
       let query = db()
         .selectFrom("alarm")
         .selectAll()
@@ -110,6 +134,7 @@ export function alarmQueries(database: Database): AlarmQueries {
     },
 
     async report({ site, fromMs, toMs }) {
+      await check({ site })
       const told = new Map<string, Told[]>()
       for await (const { site: at, ...one } of toldIn(db(), { site, fromMs, toMs })) {
         const alarms = told.get(at) ?? []
@@ -133,6 +158,11 @@ async function shelvedIn(
   if (asset !== undefined) query = query.where("asset", "=", asset)
   const rows = await query.orderBy("rule").orderBy("asset").limit(500).execute()
   return rows.map(({ until_ms, actor, ...one }) => ({ ...one, untilMs: until_ms, by: actor }))
+}
+
+async function hasAlarm(db: Kysely<AlarmTables>, column: "site" | "asset", name: string): Promise<boolean> {
+  const row = await db.selectFrom("alarm").select("episode").where(column, "=", name).executeTakeFirst()
+  return row !== undefined
 }
 
 async function idsBeginning(db: Kysely<AlarmTables>, id: string) {

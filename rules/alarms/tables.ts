@@ -25,7 +25,7 @@ export type AlarmRow = {
   readonly sequence: number
   readonly told: Told | null
   readonly told_severity: string | null
-  /** Of the newest step: reason, value, limit, unit. */
+  /** Of the newest step that found something reason, value, limit, unit; and `acknowledgedNote`. */
   readonly newest: string
 }
 
@@ -123,10 +123,11 @@ const newest = z.object({
   value: z.number().nullable(),
   limit: z.number().nullable(),
   unit: z.string().nullable(),
+  acknowledgedNote: z.string().nullable().default(null),
 })
 
 export function toRow(alarm: Alarm): AlarmRow {
-  const { reason, value, limit, unit } = alarm
+  const { reason, value, limit, unit, acknowledgedNote } = alarm
   return {
     episode: alarm.episode,
     incident: alarm.incident,
@@ -147,7 +148,7 @@ export function toRow(alarm: Alarm): AlarmRow {
     sequence: alarm.sequence,
     told: alarm.told,
     told_severity: alarm.toldSeverity,
-    newest: JSON.stringify({ reason, value, limit, unit }),
+    newest: JSON.stringify({ reason, value, limit, unit, acknowledgedNote }),
   }
 }
 

@@ -28,7 +28,13 @@ const params = z
     z.strictObject({
       chart: z.literal("ewma"),
       ...common,
-      lambda: z.number().gt(0).lte(1).default(0.2),
+      // With less the average moves by nothing that a number can hold.
+      lambda: z
+        .number()
+        .refine((share) => share >= 0.001 && share <= 1, {
+          error: ({ input }) => `expected 0.001 to 1, got ${input}`,
+        })
+        .default(0.2),
       L: positive.optional(),
       levels: z
         .array(z.strictObject({ severity, L: positive }))
@@ -55,6 +61,10 @@ const params = z
     if ((target === undefined) !== (sigma === undefined))
       say("target", "expected target and sigma together, or neither: then both are learned")
     if (subgroup === 0) say("subgroup", "expected more than nothing")
+    if (clearShare === 0 && chart === "cusum")
+      say("clearShare", "expected more than 0, since no sum is below 0")
+    else if (clearShare === 0 && direction === "both")
+      say("clearShare", "expected more than 0, unless direction is up or down")
     const name = chart === "ewma" ? "L" : "h"
     const single = chart === "ewma" ? given.L : given.h
     if (single !== undefined && given.levels !== undefined) say(name, `expected either ${name} or levels`)
@@ -249,12 +259,15 @@ function sumUp(memory: Memory, params: Params, fromMs: number, value: number): n
   const { k, clip, most, direction } = params
   const z = (value - memory.target) / memory.sigma
   const away = clip === null ? z : Math.min(clip, Math.max(-clip, z))
-  if (direction !== "down") {
+  // A side that is not looked at begins anew when an edit has it looked at again.
+  if (direction === "down") Object.assign(memory, { upper: 0, upperRun: 0, upperMs: never })
+  else {
     memory.upper = Math.min(cusumStep(memory.upper, away, k), most)
     memory.upperRun = memory.upper === 0 ? 0 : memory.upperRun + 1
     if (memory.upperRun < 2) memory.upperMs = memory.upper === 0 ? never : fromMs
   }
-  if (direction !== "up") {
+  if (direction === "up") Object.assign(memory, { lower: 0, lowerRun: 0, lowerMs: never })
+  else {
     memory.lower = Math.min(cusumStep(memory.lower, -away, k), most)
     memory.lowerRun = memory.lower === 0 ? 0 : memory.lowerRun + 1
     if (memory.lowerRun < 2) memory.lowerMs = memory.lower === 0 ? never : fromMs
@@ -327,13 +340,15 @@ function cusumWords({ rule, state }: ChartWatch, sigmas: number): Words {
   const { sign, sum, run, sinceMs } = largerSum(state.memory, params)
   const shown = (value: number) => quantity(value, rule.unit)
   const shift = shown(shiftEstimate(sum, run, params.k) * sigma)
+  // A sum that was stopped tells the least that the mean has moved.
+  const about = sum < params.most ? "about" : "at least"
   const [value, limit] = [sum * sigma, sigmas * sigma]
   const since = sinceMs === never ? "" : ` since ${instant(sinceMs)}`
   return {
     value,
     limit,
     now: `${rule.subject} CUSUM ${shown(value)}`,
-    beyond: `${rule.subject} has run about ${shift} ${sign > 0 ? "above" : "below"} its target ${shown(target)}${since} (CUSUM ${shown(value)}, limit ${shown(limit)})`,
+    beyond: `${rule.subject} has run ${about} ${shift} ${sign > 0 ? "above" : "below"} its target ${shown(target)}${since} (CUSUM ${shown(value)}, limit ${shown(limit)})`,
     back: `${rule.subject} is back near its target ${shown(target)} (CUSUM ${shown(value)})`,
   }
 }

@@ -12,7 +12,7 @@ const hour = 3_600_000
 /** From the Thursday that time began with back to its Monday, so that weeks begin on Mondays. */
 const sinceMonday = 3 * 24 * hour
 
-export const seasons = { none: 0, "hour-of-day": 24 * hour, "hour-of-week": 7 * 24 * hour } as const
+const seasons = { none: 0, "hour-of-day": 24 * hour, "hour-of-week": 7 * 24 * hour } as const
 
 const level = z.strictObject({ severity, z: z.number().positive() })
 
@@ -47,6 +47,8 @@ export const params = written.transform((given, check) => {
   const lowest = levels[0]?.limit ?? 1
   if (clearBelow !== undefined && clearBelow >= lowest)
     say("clearBelow", `expected less than the lowest z (${lowest})`)
+  if (clearBelow === 0 && rest.direction === "both")
+    say("clearBelow", "expected more than 0, unless direction is up or down")
   if (window < buckets) say("window", "expected at least 8ms")
   const edges = context?.edges ?? []
   if (edges.some((edge, at) => edge <= (edges[at - 1] ?? -Infinity)))

@@ -46,7 +46,13 @@ export const params = z
     unit: z.string().max(32).optional(),
     message: z.string().min(1).max(300).optional(),
     maxAge: duration.refine((ms) => ms > 0, "expected more than nothing").default(3_600_000),
-    minFill: z.number().min(0).max(1).default(0.5),
+    // No window holds a sample as old as the window is long.
+    minFill: z
+      .number()
+      .refine((share) => share >= 0 && share <= 0.9, {
+        error: ({ input }) => `expected 0 to 0.9, got ${input}`,
+      })
+      .default(0.5),
   })
   .transform((written, context) => {
     const { when, levels: several, clearWhen, limit, onDelay = 0, offDelay = 0, ...rest } = written

@@ -82,14 +82,18 @@ export const expression: RuleKind<Params, Memory> = {
         if (state.sinceMs === never) continue
         state.sinceMs = never
         moved = true
-      } else if (state.sinceMs === never) {
-        moved = true
-        if (delayOf(level, state.active) === 0) {
-          state.active = !state.active
-          switched = true
-        } else {
+      } else {
+        const delay = delayOf(level, state.active)
+        if (state.sinceMs === never) {
+          moved = true
           state.sinceMs = atMs
         }
+        // A delay ends by its deadline, except one that is 0, or that an edit has shortened.
+        if (state.sinceMs + delay > atMs) continue
+        moved = true
+        state.sinceMs = never
+        state.active = !state.active
+        switched = true
       }
     }
     if (moved) schedule(watch)

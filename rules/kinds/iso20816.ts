@@ -15,6 +15,7 @@ import {
   zones as zonesBy,
 } from "./iso-zones.ts"
 import {
+  backFrom,
   decimal,
   freshLevels,
   type Level,
@@ -24,7 +25,7 @@ import {
   mostSevere,
   reAlarmAfter,
 } from "./levels.ts"
-import { unitProblems } from "./units.ts"
+import { unitProblems, watchedAssets } from "./units.ts"
 
 const day = 24 * hour
 /** So much of the boundary B/C a value must come back, where the rule states no dead band. */
@@ -115,13 +116,12 @@ function levelOf(
 ): Level {
   const between = zonesOf(params)
   const band = params.deadBand ?? usualDeadBand * between.bc
-  const [low, high] = limitsOf(meaning, between, baseline)
+  const [low, high] = limitsOf(meaning, between, baseline).map(decimal) as [number, number]
   return {
     severity,
-    low: decimal(low),
-    high: decimal(high),
-    backLow: decimal(low + band),
-    backHigh: decimal(high - band),
+    low,
+    high,
+    ...backFrom(low, high, band),
     // The mean of an hour has waited long enough.
     onDelay: meaning === "change" ? 0 : params.onDelay,
     offDelay: meaning === "change" ? 0 : params.offDelay,
@@ -243,29 +243,27 @@ export const iso20816: RuleKind<Params, Memory> = {
   },
 }
 
-/** Each asset must tell its zones, and a dead band must not keep it from ever coming back. */
+/** Each asset that is watched must tell its zones, and a dead band must not keep it from ever coming back. */
 function assetProblems(spec: RuleSpec, plant: Plant): string[] {
-  return plant.assets
-    .filter((asset) => matches(spec.for, asset))
-    .flatMap((asset) => {
-      const read = params.safeParse({ ...spec.params, ...overrideFor(spec, asset) })
-      // What is wrong with the parameters themselves is told elsewhere.
-      if (!read.success) return []
-      const { group = groupOf(asset), support = supportOf(asset), deadBand = 0 } = read.data
-      const found: string[] = []
-      if (typeof group === "string")
-        found.push(`group: not stated, and asset "${asset.id}" does not tell: ${group}`)
-      if (support !== "rigid" && support !== "flexible")
-        found.push(`support: not stated, and asset "${asset.id}" does not tell: ${support}`)
-      if (typeof group === "number" && (support === "rigid" || support === "flexible")) {
-        const most = significantChange(zonesBy[group][support])
-        if (deadBand >= most)
-          found.push(
-            `deadBand: expected less than 25 % of the zone limit B/C, ${most} mm/s for asset "${asset.id}", got ${deadBand}`,
-          )
-      }
-      return found
-    })
+  return watchedAssets(spec, plant).flatMap((asset) => {
+    const read = params.safeParse({ ...spec.params, ...overrideFor(spec, asset) })
+    // What is wrong with the parameters themselves is told elsewhere.
+    if (!read.success) return []
+    const { group = groupOf(asset), support = supportOf(asset), deadBand = 0 } = read.data
+    const found: string[] = []
+    if (typeof group === "string")
+      found.push(`group: not stated, and asset "${asset.id}" does not tell: ${group}`)
+    if (support !== "rigid" && support !== "flexible")
+      found.push(`support: not stated, and asset "${asset.id}" does not tell: ${support}`)
+    if (typeof group === "number" && (support === "rigid" || support === "flexible")) {
+      const most = significantChange(zonesBy[group][support])
+      if (deadBand >= most)
+        found.push(
+          `deadBand: expected less than 25 % of the zone limit B/C, ${most} mm/s for asset "${asset.id}", got ${deadBand}`,
+        )
+    }
+    return found
+  })
 }
 
 function overrideFor({ overrides = [] }: RuleSpec, asset: Asset): Record<string, unknown> | undefined {

@@ -66,6 +66,12 @@ export function decimal(value: number): number {
   return Number(value.toPrecision(12))
 }
 
+/** Where a value is back from these limits. Rounding must not make it both beyond and back, as it could with 13 digits. */
+export function backFrom(low: number, high: number, band: number): Pick<Level, "backLow" | "backHigh"> {
+  if (band === 0) return { backLow: low, backHigh: high }
+  return { backLow: Math.max(low, decimal(low + band)), backHigh: Math.min(high, decimal(high - band)) }
+}
+
 /** How far back a level's delays reach: evidence must hold what they looked at. */
 export function longestDelay(levels: readonly Level[]): number {
   return Math.max(...levels.map(({ onDelay, offDelay }) => Math.max(onDelay, offDelay)))

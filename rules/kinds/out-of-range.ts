@@ -3,6 +3,7 @@ import { duration } from "../../core/duration.ts"
 import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
 import {
+  backFrom,
   decimal,
   freshLevels,
   type Level,
@@ -55,9 +56,13 @@ const params = z
       say([], "expected low, high or standard: namur-ne43, got none of them")
     if (most - least < 2 * band || most <= least)
       say([], `expected low < high, at least two dead bands apart, got ${least} and ${most}`)
-    const backLow = decimal(least + band)
-    const backHigh = decimal(most - band)
-    const level: Level = { severity: undefined, low: least, high: most, backLow, backHigh, ...delays }
+    const level: Level = {
+      severity: undefined,
+      low: least,
+      high: most,
+      ...backFrom(least, most, band),
+      ...delays,
+    }
     return { levels: [level], unit: undefined, reAlarmAfter }
   })
 type Params = z.infer<typeof params>

@@ -153,12 +153,15 @@ export const rateOfChange: RuleKind<Params, Memory> = {
 
   fire(watch, atMs) {
     const { params } = watch.rule
+    const { bucket, levels } = watch.state.memory
+    // The rest of the window, in which nothing came, is too long for a slope.
+    const isKnown = ((bucket + 1) * params.bucketMs - atMs) * 2 >= -params.window
     let switched = false
-    for (const state of watch.state.memory.levels) {
+    for (const state of levels) {
       if (state.sinceMs === never || state.sinceMs + params.onDelay > atMs) continue
-      state.active = true
+      state.active = isKnown
       state.sinceMs = never
-      switched = true
+      if (isKnown) switched = true
     }
     schedule(watch, atMs)
     if (switched) decide(watch, atMs)

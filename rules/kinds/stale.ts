@@ -105,9 +105,11 @@ export const stale: RuleKind<Params, Memory> = {
     if (watch.state.memory.lastMs !== never && watch.state.episode === null) listen(watch, atMs)
   },
 
-  // The work has settled what was open; a sensor that stays silent is found once more.
+  // The work has settled what was open; a sensor that stays silent is found once more. Work that is told of long after
+  // it says nothing of a sensor that has sent since.
   maintained(watch, event) {
-    if (watch.state.memory.lastMs !== never) listen(watch, event.atMs)
+    const { lastMs } = watch.state.memory
+    if (lastMs !== never) listen(watch, Math.max(lastMs, event.atMs))
   },
 
   grounds(watch, atMs) {

@@ -4,7 +4,7 @@ import { type Severity, severity } from "../../core/vocabulary.ts"
 import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
 import {
-  decimal,
+  backFrom,
   freshLevels,
   type Level,
   type LevelMemory,
@@ -52,15 +52,14 @@ const params = z
         say(path, "expected exactly one of above, below, outside")
       const [low, high] = one.outside ?? [one.below ?? -Infinity, one.above ?? Infinity]
       const band = one.deadBand ?? deadBand
-      if (high - low < 2 * band) {
+      if (low >= high || high - low < 2 * band) {
         say(path, `outside: expected low < high, at least two dead bands apart, got [${low}, ${high}]`)
       }
       return {
         severity: one.severity,
         low,
         high,
-        backLow: decimal(low + band),
-        backHigh: decimal(high - band),
+        ...backFrom(low, high, band),
         onDelay: one.onDelay ?? onDelay,
         offDelay: one.offDelay ?? offDelay,
       }

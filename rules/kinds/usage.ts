@@ -13,36 +13,44 @@ const day = 86_400_000
 const jitter = 0.1
 /** How near its end a meter must have been, and how near its beginning it must be, to have rolled over. */
 const edge = 0.1
+/** A reading of more than so many times `every` is not a meter's, and its occurrences could not be counted exactly. */
+const mostOccurrences = 1e9
 /** An occurrence is told of when at most this share of the way to it is left: the one before is done first. */
 const mostAhead = 0.5
 
-const params = z.strictObject({
-  every: z.number().positive(),
-  countFrom: z.union([z.enum(["multiples", "first-reading"]), z.number()]).default("multiples"),
-  maxPerHour: z.number().positive().optional(),
-  rollsOverAt: z.number().positive().optional(),
-  lead: z
-    .union(
-      [
-        duration.refine((ms) => ms > 0).transform((ms) => ({ ms })),
-        z
-          .number()
-          .positive()
-          .max(mostAhead)
-          .transform((share) => ({ share })),
-      ],
-      {
-        error: ({ input }) =>
-          `expected a duration such as 14d or a share of every up to ${mostAhead}, got ${JSON.stringify(input)}`,
-      },
-    )
-    .optional(),
-  history: duration
-    .refine((ms) => ms >= 7 * day && ms <= 60 * day, {
-      error: ({ input }) => `expected 7 d to 60 d, got ${formatDuration(Number(input))}`,
-    })
-    .default(30 * day),
-})
+const params = z
+  .strictObject({
+    every: z.number().positive(),
+    countFrom: z.union([z.enum(["multiples", "first-reading"]), z.number()]).default("multiples"),
+    maxPerHour: z.number().positive().optional(),
+    rollsOverAt: z.number().positive().optional(),
+    lead: z
+      .union(
+        [
+          duration.refine((ms) => ms > 0).transform((ms) => ({ ms })),
+          z
+            .number()
+            .positive()
+            .max(mostAhead)
+            .transform((share) => ({ share })),
+        ],
+        {
+          error: ({ input }) =>
+            `expected a duration such as 14d or a share of every up to ${mostAhead}, got ${JSON.stringify(input)}`,
+        },
+      )
+      .optional(),
+    history: duration
+      .refine((ms) => ms >= 7 * day && ms <= 60 * day, {
+        error: ({ input }) => `expected 7 d to 60 d, got ${formatDuration(Number(input))}`,
+      })
+      .default(30 * day),
+  })
+  .superRefine(({ every, countFrom }, context) => {
+    if (typeof countFrom !== "number" || Math.abs(countFrom) <= mostOccurrences * every) return
+    const message = `expected at most ${mostOccurrences} times every, got ${countFrom}`
+    context.addIssue({ code: "custom", path: ["countFrom"], message })
+  })
 type Params = z.infer<typeof params>
 
 const memory = z.object({
@@ -110,6 +118,7 @@ export const usage: RuleKind<Params, Memory> = {
 
   sample(watch, atMs, value) {
     const { memory } = watch.state
+    if (!isReading(watch, value)) return
     if (memory.lastMs === never) begin(watch, value)
     else if (!follows(watch, memory.last, memory.lastMs, value, atMs)) {
       const believed =
@@ -138,8 +147,9 @@ export const usage: RuleKind<Params, Memory> = {
     const { memory } = watch.state
     const { signal, meter } = event.attributes
     // Without the new meter's reading the change is recognised by the readings themselves.
-    if (signal !== watch.rule.spec.signal || typeof meter !== "number") return
-    if (memory.lastMs === never) return
+    if (signal !== watch.rule.spec.signal || !isReading(watch, meter)) return
+    // Told of long after it: the readings since then are the new meter's, and were taken as such.
+    if (memory.lastMs === never || event.atMs < memory.lastMs) return
     memory.offset += memory.last - meter
     memory.last = meter
     memory.lastMs = event.atMs
@@ -150,12 +160,12 @@ export const usage: RuleKind<Params, Memory> = {
   // How the asset is used stays: a new component wears as fast as the one before.
   maintained(watch, event) {
     const { memory } = watch.state
-    const { meter } = event.attributes
-    memory.base = (typeof meter === "number" ? meter : memory.last) + memory.offset
+    const meter = isReading(watch, event.attributes.meter) ? event.attributes.meter : undefined
+    memory.base = (meter ?? memory.last) + memory.offset
     memory.occurrence = 0
     memory.told = 0
     // Installed before anything was read: the count begins with the first reading.
-    if (memory.lastMs === never && typeof meter !== "number") memory.base = never
+    if (memory.lastMs === never && meter === undefined) memory.base = never
     setDeadline(watch, noDeadline)
     if (memory.lastMs !== never) lookAhead(watch, event.atMs)
   },
@@ -174,6 +184,10 @@ export const usage: RuleKind<Params, Memory> = {
       },
     }
   },
+}
+
+function isReading({ rule }: UsageWatch, value: unknown): value is number {
+  return typeof value === "number" && Math.abs(value) <= mostOccurrences * rule.params.every
 }
 
 /** Whether a meter that read `before` can read `value` now. */
@@ -198,10 +212,13 @@ function begin(watch: UsageWatch, value: number): void {
   const { memory } = watch.state
   const { countFrom, every } = watch.rule.params
   memory.last = value
-  if (memory.base === never || countFrom === "first-reading") memory.base = value
-  // A truck first seen at 41,300 km with every 500 km is due at 41,500 km.
-  else if (countFrom === "multiples") memory.occurrence = Math.floor((value - memory.base) / every)
-  else memory.base = countFrom
+  if (memory.base === never) memory.base = value
+  // Any other base is where the component was installed, and what has run since then counts.
+  else if (memory.base === 0) {
+    // A truck first seen at 41,300 km with every 500 km is due at 41,500 km.
+    if (countFrom === "multiples") memory.occurrence = Math.floor(value / every)
+    else memory.base = countFrom === "first-reading" ? value : countFrom
+  }
   memory.told = memory.occurrence
 }
 

@@ -31,19 +31,28 @@ export type RecordingSpec = z.infer<typeof recordingSpec>
 const ruleContent = z.record(z.string(), z.unknown())
 
 const testCase = z.strictObject({
-  name: z.string().min(1),
+  name: z.string("expected a sentence that says what the case shows").min(1, "expected a sentence, got none"),
   /** Beside a plant file the ids of the rules that are looked at (default: all); otherwise the rules themselves. */
   rules: z.union([z.array(z.string()), z.array(ruleContent)]).optional(),
   /** Which asset lines without `on ASSET` are about. */
   asset: name.optional(),
   /** The first day of the times in `input` and `detections`. */
-  start: z.iso.date().optional(),
+  start: z.iso.date("expected a date such as 2026-03-04, in quotes or not").optional(),
   /** Recorded samples, which arrive before lines of the same time. */
   csv: z.union([z.string().transform((file) => recordingSpec.parse({ file })), recordingSpec]).optional(),
   input: z.string().default(""),
   detections: z.string().default(""),
-  /** What became of the samples: samples, duplicates, late, unusable. Those that are named are compared. */
-  counts: z.record(z.string(), z.number()).optional(),
+  /** What became of the samples. Those that are named are compared. */
+  counts: z
+    .strictObject({
+      samples: z.number(),
+      duplicates: z.number(),
+      late: z.number(),
+      tooLate: z.number(),
+      unusable: z.number(),
+    })
+    .partial()
+    .optional(),
 })
 export type TestCase = z.infer<typeof testCase>
 
@@ -62,7 +71,7 @@ const testFile = z
     maintenanceWindows: z.array(z.unknown()).optional(),
     /** … and these rules, where a case has none of its own. */
     rules: z.array(ruleContent).optional(),
-    cases: z.array(testCase).min(1),
+    cases: z.array(testCase, "expected a list of cases").min(1, "expected at least one case"),
   })
   .superRefine((file, context) => {
     const say = (path: string[], message: string) => context.addIssue({ code: "custom", path, message })

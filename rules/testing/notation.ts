@@ -29,6 +29,8 @@ export type Place = {
   readonly asset: string | undefined
   /** The site of an asset, and the signals that it has. Undefined for an asset that is not there. */
   readonly assetOf: (id: string) => { readonly site: string; readonly signals: readonly string[] } | undefined
+  /** The ids of the rules that there are. */
+  readonly rules: readonly string[]
   /** Times are written as dates: what was recorded has days of its own. */
   readonly isDated?: boolean
 }
@@ -65,9 +67,15 @@ export function linesOf(text: string, firstLine = 1): Line[] {
 /**
  * Records in the order in which they arrive. Lines arrive in the order in which they stand, a line whose time is
  * earlier than that of the line before it being late; a series goes on beside the lines below it.
- * Throws `LineError`.
+ * `onWrong` hears of each line that can't be read; by default the first one is thrown.
  */
-export function readInput(lines: readonly Line[], place: Place): Input[] {
+export function readInput(
+  lines: readonly Line[],
+  place: Place,
+  onWrong: (error: LineError) => void = (error) => {
+    throw error
+  },
+): Input[] {
   const inputs: Input[] = []
   let reachedMs = Number.NEGATIVE_INFINITY
   for (const line of lines) {
@@ -86,7 +94,7 @@ export function readInput(lines: readonly Line[], place: Place): Input[] {
       if (arrivesMs === undefined) reachedMs = Math.max(reachedMs, firstMs)
     } catch (error) {
       if (error instanceof LineError || !(error instanceof Unreadable)) throw error
-      throw new LineError(line.number, `${error.message}, in "${line.text}"`)
+      onWrong(new LineError(line.number, `${error.message}, in "${line.text}"`))
     }
   }
   return inputs.sort((a, b) => a.arrivesMs - b.arrivesMs)
@@ -168,6 +176,7 @@ type Base = About & { readonly atMs: number; readonly arrivedMs: number }
 
 function readAction(words: readonly string[], base: Base, place: Place): Action {
   const [verb = "", rule, until, ...when] = words
+  if (rule !== undefined) checkRule(rule, place)
   const action = { kind: "action", ...base, actor: "tester", reason: "as the case says" } as const
   if (verb === "@acknowledge" && until === undefined)
     return { ...action, action: "acknowledge", ...(rule === undefined ? {} : { rule }) }
@@ -180,6 +189,11 @@ function readAction(words: readonly string[], base: Base, place: Place): Action 
   throw new Unreadable(
     "expected @acknowledge, @acknowledge RULE, @shelve RULE until TIME (later) or @unshelve RULE",
   )
+}
+
+function checkRule(rule: string, { rules }: Place): void {
+  if (!rules.includes(rule))
+    throw new Unreadable(`there is no rule "${rule}": expected one of ${rules.join(", ") || "none"}`)
 }
 
 function readSeries(text: string, fromMs: number, place: Place): Reading[] {
@@ -325,6 +339,7 @@ export function readExpected({ number: line, text }: Line, place: Place): Expect
       throw new Unreadable(
         `expected "TIME RULE STEP SEVERITY: REASON", with a step of ${kinds.join(", ")} and a severity of ${severities.join(", ")}`,
       )
+    checkRule(rule, place)
     const { asset } = takeAsset(named === undefined ? [] : ["on", named.replaceAll('"', "")], place)
     return {
       line,

@@ -5,7 +5,7 @@ import { parsePlant, plant as plantSchema, problems } from "../../core/plant.ts"
 import { type Action, compareSeverity, type Detection } from "../../core/vocabulary.ts"
 import { compare, type Difference } from "./compare.ts"
 import { type Located, readTestFile, type TestCase, unusable } from "./file.ts"
-import { type Input, LineError, linesOf, type Place, readExpected, readInput } from "./notation.ts"
+import { type Expected, type Input, LineError, linesOf, type Place, readExpected, readInput } from "./notation.ts"
 import { noUse, openTrial, type Readers, recordOf, ruleProblems, type Trial, type Use } from "./trial.ts"
 
 export type CaseReport = {
@@ -82,10 +82,10 @@ function machineSource({ file, lineOf }: Located, at: number): string {
   }
   const read = plantSchema.safeParse(content)
   if (!read.success) {
-    const told = read.error.issues.map((issue) => ({
-      line: lineOf(placeOf(issue.path, path, Object.keys(assets))),
-      text: problems(new z.ZodError([issue])).join("; "),
-    }))
+    const told = read.error.issues.map((issue) => {
+      const place = placeOf(issue.path, path, Object.keys(assets))
+      return { line: lineOf(place), text: problems(new z.ZodError([{ ...issue, path: place }])).join("; ") }
+    })
     throw unusable(told)
   }
   const lines = new Map(read.data.rules.map(({ id }, index) => [`rule "${id}":`, lineOf([...path, index])]))
@@ -98,13 +98,17 @@ function machineSource({ file, lineOf }: Located, at: number): string {
 }
 
 /** Where in the test file that stands which is wrong in the plant made of it. */
-function placeOf(path: readonly PropertyKey[], rules: readonly PropertyKey[], assets: readonly string[]) {
+function placeOf(
+  path: readonly PropertyKey[],
+  rules: readonly PropertyKey[],
+  assets: readonly string[],
+): PropertyKey[] {
   const [list, index, ...rest] = path
-  if (list === "rules") return index === undefined ? rules : [...rules, index, ...rest]
+  if (list === "rules") return index === undefined ? [...rules] : [...rules, index, ...rest]
   if (list === "classes") return rest
   if (list === "assets") return ["assets", assets[Number(index)] ?? "", ...rest]
   if (list === "sites") return ["timeZone"]
-  return path
+  return [...path]
 }
 
 /** A case beside a plant file names rules and an asset that are there. */
@@ -167,6 +171,7 @@ async function judge(
     startMs,
     asset,
     isDated: one.csv !== undefined,
+    rules: revision.plant.rules.map(({ id }) => id),
     assetOf(id) {
       const known = revision.assets.get(id)
       if (known !== undefined) return { site: known.site, signals: signalsOf(known.class) }
@@ -174,10 +179,20 @@ async function judge(
       return file.plant === undefined ? { site: usualSite, signals: signalsOf(usualClass) } : undefined
     },
   }
-  const written = readInput(linesOf(one.input, textLineOf([...path, "input"])), place)
-  const expected = linesOf(one.detections, textLineOf([...path, "detections"])).map((line) =>
-    readExpected(line, place),
-  )
+  const wrong: LineError[] = []
+  const written = readInput(linesOf(one.input, textLineOf([...path, "input"])), place, (error) => {
+    wrong.push(error)
+  })
+  const expected: Expected[] = []
+  for (const line of linesOf(one.detections, textLineOf([...path, "detections"]))) {
+    try {
+      expected.push(readExpected(line, place))
+    } catch (error) {
+      if (!(error instanceof LineError)) throw error
+      wrong.push(error)
+    }
+  }
+  if (wrong.length > 0) throw unusable(wrong.map(({ line, message }) => ({ line, text: message })))
 
   const wanted = one.rules?.filter((rule) => typeof rule === "string") ?? []
   const found: Detection[] = []

@@ -66,12 +66,16 @@ export type Use = {
   strangers: number
   /** Values outside what their class admits; on a live plant they would be dead letters. */
   outside: number
+  /** Names of signals in it that the asset's class does not declare, the first ten. */
+  unknown: string[]
   firstMs: number | undefined
   lastMs: number | undefined
 }
 
+const mostUnknown = 10
+
 export function noUse(): Use {
-  return { rows: 0, strangers: 0, outside: 0, firstMs: undefined, lastMs: undefined }
+  return { rows: 0, strangers: 0, outside: 0, unknown: [], firstMs: undefined, lastMs: undefined }
 }
 
 /** The record that a row stands for; undefined where nothing of it is for this plant, or for the one asset meant. */
@@ -96,7 +100,10 @@ export function recordOf(
   const signals = plant.classes.find(({ id }) => id === asset.class)?.signals ?? {}
   const values: Record<string, number> = {}
   for (const [signal, value] of Object.entries(recorded.values)) {
-    if (!Object.hasOwn(signals, signal)) continue
+    if (!Object.hasOwn(signals, signal)) {
+      if (use.unknown.length < mostUnknown && !use.unknown.includes(signal)) use.unknown.push(signal)
+      continue
+    }
     const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = signals[signal] ?? {}
     if (value < min || value > max) use.outside++
     else values[signal] = value

@@ -37,7 +37,18 @@ const first = step(1, 0, of("P-101"))
 const hot = "bearing temperature 96 degC above 90 degC"
 const steps: readonly AlarmStep[] = [
   first,
-  step(2, 5, of("P-101", { incident: id(1), rule: "bearing-temperature", severity: "alarm", reason: hot })),
+  step(
+    2,
+    5,
+    of("P-101", {
+      incident: id(1),
+      rule: "bearing-temperature",
+      severity: "alarm",
+      reason: hot,
+      value: null,
+      limit: null,
+    }),
+  ),
   step(3, 20, of("P-102")),
   { ...step(3, 30, of("P-102", { kind: "cleared", sequence: 1 })), openedAtMs: startMs + 20 * minute },
 ]
@@ -71,19 +82,26 @@ beforeEach(async (test) => {
 
 test("alarms are listed, shown, and judged", async () => {
   expect(lines(await run("alarms list"))).toEqual([
-    "ID        OPENED            SEVERITY  STATE  ASSET  RULE                 REASON",
-    `${id(2).slice(0, 8)}  2026-01-01 00:05  alarm     open   P-101  bearing-temperature  ${hot}`,
-    `${id(1).slice(0, 8)}  2026-01-01 00:00  warning   open   P-101  bearing-vibration    ${first.reason}`,
+    "ID        INCIDENT  OPENED            SEVERITY  STATE  ASSET  RULE                 REASON",
+    `${short(2)}  ${short(1)}  2026-01-01 00:05  alarm     open   P-101  bearing-temperature  ${hot}`,
+    `${short(1)}  ${short(1)}  2026-01-01 00:00  warning   open   P-101  bearing-vibration    ${first.reason}`,
   ])
   expect(lines(await run("alarms list --asset P-102"))).toEqual(["no alarms"])
-  expect(await run("alarms list --state all --severity warning --limit 1")).toContain("cleared")
-  const shown = lines(await run(`alarms show ${id(2).slice(0, 8)}`))
+  const one = await run("alarms list --state all --severity warning --limit 1")
+  expect(one).toContain("cleared")
+  expect(one).toContain("\nthe newest 1; there may be more: --limit (at most 500), --site, --asset, --severity\n")
+  expect(await run("alarms list --limit 2")).not.toContain("may be more")
+  expect(JSON.parse(await run("alarms list --limit 1 --json")).alarms).toHaveLength(1)
+  const shown = lines(await run(`alarms show ${short(2)}`))
   expect(shown.slice(0, 3)).toEqual([
     "P-101, bearing at hall-3",
     `incident ${id(1)}`,
     `${id(1)}  bearing-vibration`,
   ])
   expect(shown).toContain("  told     singly")
+  expect(shown).toContain(`${id(2)}  bearing-temperature (asked for)`)
+  expect(shown).toContain("  value    7.2 mm/s, limit 7.1 mm/s")
+  expect(shown).toContain("  value    -")
   const report = lines(await run("alarms report --last 2d"))
   expect(report[0]).toMatch(/^hall-3: 2 alarms in 2 d until /)
   expect(report).toContain("most in 10 minutes              1        at most 10              good")
@@ -105,10 +123,12 @@ test("an alarm is acknowledged, and a rule shelved and taken off again", async (
     "not shelved any more\n",
   )
   expect(await run("alarms list")).not.toContain("sensor is loose")
+  expect(await run("alarms unshelve bearing-vibration --asset P-101 --as erika")).toBe("it was not shelved\n")
   const audit = await run("audit")
   for (const action of ["acknowledge", "shelve", "unshelve"]) expect(audit).toContain(`alarms.${action}`)
 })
 
+const short = (number: number) => id(number).slice(0, 8)
 const lines = (text: string) => text.split("\n").filter((line) => line !== "")
 
 /** What a command prints; the last word may have spaces. */

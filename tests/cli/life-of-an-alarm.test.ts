@@ -70,6 +70,8 @@ test("an alarm is found, acknowledged, worsens, and its order can be verified", 
   const [{ incident }] = JSON.parse(await run("alarms list --json")).alarms
   await run(`alarms acknowledge ${incident} --as erika --reason`, "on my way")
   await until(async () => (await run(`alarms show ${incident}`)).includes("erika"))
+  expect(await run("alarms list")).toContain("bearing vibration 5 mm/s above 4.5 mm/s for 10 min")
+  expect(lines(await run(`alarms show ${incident}`)).at(-1)).toMatch(/^ {2}seen {5}.* by erika: on my way$/)
   await send([40, 8], [51, 9])
   const verified = lines(await run("verify WO-000001"))
   expect(verified.filter((line) => !line.startsWith(" "))).toEqual([

@@ -107,7 +107,8 @@ test("a recording in rows of single samples, with bad rows, of several assets", 
   expect(out).toContain("opened  warning   P-1    9")
   expect(out).toContain("3 rows from 2026-01-01 00:00 to 2026-01-01 01:00: 1 sample of 1 asset")
   expect(out).toContain("1 row of other assets left out")
-  expect(out).toContain("1 row could not be read and were left out")
+  expect(out).toContain("left out: level, which the class of the asset does not declare")
+  expect(out).toContain("1 row could not be read and was left out")
 })
 
 test("a rule goes back to an earlier revision, and all else stays as it is", async () => {
@@ -195,3 +196,25 @@ async function run(words: readonly string[]) {
     stderr.mockRestore()
   }
 }
+
+test("a recording that can't be used is told with what to do, and what was left out is told", async () => {
+  const plantFile = await written("plant.yaml", plant(4.5))
+  const tried = async (csv: string) => {
+    const file = await written("pump.csv", csv)
+    return run(["rules", "try", "high", "--plant", plantFile, "--csv", file])
+  }
+  expect((await tried("time;vibration\n2026-03-04T06:00Z;2,4\n")).failure).toMatchObject({
+    code: "USAGE",
+    message: expect.stringContaining("expected commas between its columns"),
+  })
+  expect((await tried("")).failure).toMatchObject({
+    code: "USAGE",
+    message: expect.stringContaining("is empty: expected a line of column names"),
+  })
+  expect((await tried("time,vib\n2026-03-04T06:00Z,2.4\n")).failure).toMatchObject({
+    code: "USAGE",
+    message: expect.stringContaining("its columns are time, vib; a column is read by the name of its signal"),
+  })
+  const long = "time,signal,value\n2026-03-04T06:00Z,vibration,2\n2026-03-04T07:00Z,vibr,3\n"
+  expect((await tried(long)).out).toContain("left out: vibr, which the class of the asset does not declare")
+})

@@ -9,10 +9,11 @@ const minute = 60_000
 export const signals: Signals = {
   vibration: { unit: "mm/s" },
   power: { unit: "kW" },
+  temperature: { unit: "degC" },
   mileage: { unit: "km", kind: "meter" },
 }
 
-/** Every kind of rule, with delays, hysteresis, windows and a companion. */
+/** Rules of most kinds, with delays, hysteresis, windows and members. */
 export const rules = [
   {
     id: "iso",
@@ -49,6 +50,35 @@ export const rules = [
     severity: "alarm",
     params: { codes: ["error1", "error2"], count: 2, window: "3h", with: { rule: "iso", within: "2h" } },
   },
+  {
+    id: "rise",
+    kind: "rate-of-change",
+    signal: "temperature",
+    component: "seal",
+    params: { window: "3h", above: 2, deadBand: 0.5, minSamples: 3 },
+  },
+  {
+    id: "chart",
+    kind: "control-chart",
+    signal: "power",
+    component: "engine",
+    params: { chart: "cusum", learn: 10, minSigma: 1 },
+  },
+  { id: "silent", kind: "stale", signal: "temperature", params: { after: "3h" } },
+  { id: "stuck", kind: "flatline", signal: "power", params: { for: "2h", minSamples: 3 } },
+  {
+    id: "loaded",
+    kind: "expression",
+    component: "bearing",
+    params: { when: 'vibration > 4.0 && mean("temperature", "3h") > 50.0' },
+  },
+  {
+    id: "both",
+    kind: "all-of",
+    component: "bearing",
+    severity: "alarm",
+    params: { rules: ["iso", "loaded"], within: "1h" },
+  },
 ]
 
 const value = fc.oneof(fc.double({ min: 0, max: 9, noNaN: true }), fc.integer({ min: 0, max: 9 }))
@@ -56,7 +86,7 @@ const value = fc.oneof(fc.double({ min: 0, max: 9, noNaN: true }), fc.integer({ 
 const steady = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 50, max: 51 }) }, fc.constant(70))
 
 type Step = { readonly minutes: number; readonly lagMinutes: number; readonly what: (at: Times) => Input }
-type Times = { readonly atMs: number; readonly arrivedMs: number }
+export type Times = { readonly atMs: number; readonly arrivedMs: number }
 export type Input = Reading | AssetEvent
 
 const rarely = fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.constant(true))
@@ -65,6 +95,7 @@ const reading = fc
   .record({
     vibration: fc.option(value),
     power: fc.option(steady),
+    temperature: fc.option(fc.integer({ min: 45, max: 55 })),
     /** Of what has been driven since the start: now and then the meter reads nothing. */
     share: fc.option(fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, fc.constant(0))),
     bad: rarely,
@@ -94,6 +125,9 @@ const event = fc
     ["component-installed", { component: "bearing" }],
     ["component-installed", { component: "engine", meter: 120 }],
     ["meter-replaced", { signal: "mileage", meter: 7 }],
+    ["state", { state: "down" }],
+    ["state", { state: "running" }],
+    ["state", { state: "running" }],
   )
   .map(
     ([code, attributes]) =>
@@ -106,6 +140,9 @@ const event = fc
       }),
   )
 
+/** What comes of a machine at one time. */
+export const happening = fc.oneof({ weight: 5, arbitrary: reading }, event)
+
 const step: fc.Arbitrary<Step> = fc.record({
   // Mostly forwards; now and then the same time again, or late.
   minutes: fc.oneof(
@@ -114,7 +151,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     fc.nat(600),
   ),
   lagMinutes: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(30)),
-  what: fc.oneof({ weight: 5, arbitrary: reading }, event),
+  what: happening,
 })
 
 /** What one machine sends, in the order of its arrival. */

@@ -88,8 +88,8 @@ test("a rule is shelved on an asset until a time, listed so, and taken off again
   // Once more is until then instead.
   await stage.shelve({ ...target, forMs: day }, act("erika", "part is ordered"))
   expect(await shelved(startMs + 10 * minute)).toMatchObject([{ reason: "part is ordered" }])
-  await stage.unshelve(target, act("erika", "mended"))
-  await stage.unshelve(target, act("erika", "mended"))
+  expect(await stage.unshelve(target, act("erika", "mended"))).toMatchObject({ wasShelved: true })
+  expect(await stage.unshelve(target, act("erika", "mended"))).toMatchObject({ wasShelved: false })
   expect(await shelved(startMs + 10 * minute)).toEqual([])
   const sent = await actions()
   expect(sent.map(({ action }) => action)).toEqual(["shelve", "shelve", "unshelve", "unshelve"])
@@ -119,9 +119,34 @@ test("what can't be done is refused with what would do, and leaves no trace", as
   await refused(stage.shelve({ ...target, forMs: 31 * day }, act("erika")), "USAGE", "at most 30 d, got 31 d")
   await refused(stage.shelve({ ...target, forMs: 0 }, act("erika")), "USAGE", "at most 30 d")
   await refused(stage.shelve({ ...target, asset: "P7" }, act("erika")), "NOT_FOUND", 'no asset "P7"')
-  await refused(stage.shelve({ ...target, rule: "heat" }, act("erika")), "NOT_FOUND", 'no rule "heat"')
+  await refused(
+    stage.shelve({ ...target, rule: "heat" }, act("erika")),
+    "NOT_FOUND",
+    'no rule "heat" for P1: expected one of vibration',
+  )
   await refused(stage.shelve({ ...target, asset: "F1" }, act("erika")), "USAGE", "is not for asset")
   expect(await actions()).toEqual([])
   expect(await audit.list(5)).toEqual([])
+  await close()
+})
+
+test("names that nothing has are told, so that a slip is not taken for a quiet plant", async () => {
+  const { stage, send, settled, close } = await plant()
+  const refused = (work: Promise<unknown>, text: string) =>
+    expect(work).rejects.toMatchObject({ code: "NOT_FOUND", message: expect.stringContaining(text) })
+  await refused(stage.list({ asset: "P-1" }, startMs), 'no asset "P-1"')
+  await refused(stage.list({ site: "nord" }, startMs), 'no site "nord" in the plant: expected one of north, south, east')
+  const span = { fromMs: startMs, toMs: startMs + day }
+  await refused(stage.report({ site: "nord", ...span }), 'no site "nord"')
+  expect(await stage.report({ site: "south", ...span })).toEqual([])
+  expect((await stage.list({ asset: "F1" }, startMs)).alarms).toEqual([])
+  // Of an asset that has left the plant file there may be alarms still.
+  await send([
+    step(4, 5, { site: "west", asset: "P9" }),
+    step(4, 6, { site: "west", asset: "P9", kind: "cleared", sequence: 1 }),
+  ])
+  await settled()
+  expect((await stage.list({ asset: "P9" }, startMs)).alarms).toEqual([])
+  expect((await stage.list({ site: "west" }, startMs)).alarms).toEqual([])
   await close()
 })

@@ -48,6 +48,19 @@ describe("an alarm", () => {
     expect(alarmOf(page)).toMatchObject({ acknowledgedBy: null, acknowledgedMs: null })
   })
 
+  test("keeps what was found when somebody says something of it", () => {
+    const page = new Page([])
+    const found = { value: 7.2, limit: 7.1, unit: "mm/s", reason: "vibration 7.2 mm/s above 7.1 mm/s" }
+    const said = (kind: AlarmStep["kind"], sequence: number, reason: string): AlarmStep =>
+      later(sequence, { kind, sequence, reason, actor: "jonas", value: null })
+    weights([step(1, 0), said("acknowledged", 1, "on my way")], page)
+    expect(alarmOf(page)).toMatchObject({ ...found, acknowledgedNote: "on my way" })
+    weights([said("shelved", 2, "the sensor is loose"), said("unshelved", 3, "mended")], page)
+    expect(alarmOf(page)).toMatchObject({ ...found, acknowledgedNote: "on my way" })
+    weights([later(4, { kind: "raised", sequence: 4, value: 12, reason: "worse" })], page)
+    expect(alarmOf(page)).toMatchObject({ value: 12, reason: "worse", acknowledgedNote: null })
+  })
+
   test("is not changed by the same step again, nor by an older one", () => {
     const page = new Page([])
     const raised = later(1, { kind: "raised", sequence: 1, severity: "alarm" })

@@ -190,7 +190,7 @@ test.each<[string, string, string]>([
   [
     "a signal's unknown key",
     "signals:\n  a: {}\n  b: { units: mm }\ncases: [{ name: a }]",
-    "line 3: classes[0].signals.b: ",
+    "line 3: signals.b: ",
   ],
   [
     "a wrong line",
@@ -202,6 +202,32 @@ test.each<[string, string, string]>([
     "signals: { a: {} }\ncases:\n  - name: a\n    detections: |\n      # first\n      00:00 high up alarm",
     'line 6: expected "TIME RULE STEP SEVERITY: REASON"',
   ],
+  [
+    "several wrong lines",
+    "signals: { a: {} }\ncases:\n  - name: a\n    input: |\n      00:00 b=1\n      0:10 a=1\n    detections: |\n      00:00 up",
+    'line 5: there is no signal "b": expected one of a, in "00:00 b=1"\nline 6: expected a time, such as 06:00, 06:00:30, d2 06:00 or 2026-03-04 06:00, in "0:10 a=1"\nline 8: expected "TIME RULE STEP',
+  ],
+  [
+    "an expected detection of a rule that is not there",
+    "signals: { a: {} }\nrules: [{ id: high, kind: threshold, signal: a, params: { above: 1 } }]\ncases:\n  - name: a\n    detections: 00:00 hihg opened alarm",
+    'line 5: there is no rule "hihg": expected one of high',
+  ],
+  [
+    "an action on a rule that is not there",
+    "plant: p\ncases:\n  - name: a\n    asset: P-101\n    input: |\n      00:00 @shelve hihg until 01:00\n      00:00 @unshelve hihg\n      00:00 @acknowledge hihg",
+    'line 6: there is no rule "hihg": expected one of high, low, in "00:00 @shelve hihg until 01:00"\nline 7: ',
+  ],
+  [
+    "a count that there is not",
+    "signals: { a: {} }\ncases:\n  - name: a\n    counts: { sample: 3 }",
+    'line 4: cases[0].counts: Unrecognized key: "sample"',
+  ],
+  [
+    "a start that is no date",
+    "signals: { a: {} }\ncases:\n  - name: a\n    start: 1.2.2026",
+    "line 4: cases[0].start: expected a date such as 2026-03-04",
+  ],
+  ["a case without a name", "signals: { a: {} }\ncases: [{ input: x }]", "line 2: cases[0].name: expected a sentence"],
   [
     "a rule that the plant lacks",
     "plant: p\ncases:\n  - name: a\n    rules: [high, hi]",
@@ -240,7 +266,7 @@ test("a rule tried on a recording tells its detections and how often it would sp
     episodes: 3,
     assets: 1,
     samples: 61,
-    use: { rows: 63, strangers: 1, outside: 1 },
+    use: { rows: 63, strangers: 1, outside: 1, unknown: ["remark"] },
   })
   expect(report.detections).toHaveLength(6)
   expect(report.perMonth).toBeCloseTo(1.5, 1)
