@@ -44,7 +44,8 @@ export async function startKafka(options: ServerOptions = {}): Promise<KafkaServ
   const jvm = [heap(), `-Dlog4j2.configurationFile=${logSettings}`, "-cp", join(libraries, "*")]
   if (!existsSync(join(where.directory, "data", "meta.properties"))) {
     const clusterId = randomBytes(16).toString("base64url")
-    const format = ["kafka.tools.StorageTool", "format", "--cluster-id", clusterId, "--config", properties]
+    // In one word: one id in 64 begins with a dash.
+    const format = ["kafka.tools.StorageTool", "format", `--cluster-id=${clusterId}`, "--config", properties]
     await execute(java, [...jvm, ...format])
   }
 

@@ -112,3 +112,79 @@ test("kafkajs keeps no connection on which the first request was not answered", 
   // It would say that it is connected already.
   await expect(broker.connect()).rejects.toThrow("it does not answer")
 })
+
+/** A member of a group, with the two brokers between which its group moves. */
+async function memberOfGroup() {
+  const { mendKafkajs } = await import("../../core/log/kafka/kafkajs.ts")
+  mendKafkajs()
+  const Group = load("kafkajs/src/consumer/consumerGroup.js")
+  const asked: string[] = []
+  const first = { heartbeat: () => ask("first"), fails: undefined as Error | undefined }
+  const second = { heartbeat: () => ask("second") }
+  async function ask(name: "first" | "second") {
+    asked.push(name)
+    if (name === "first" && first.fails !== undefined) throw first.fails
+  }
+  const find = { answer: async (): Promise<unknown> => second }
+  const cluster = {
+    findGroupCoordinator: ({ groupId }: { readonly groupId: string }) => {
+      asked.push(`who has ${groupId}`)
+      return find.answer()
+    },
+    refreshMetadataIfNecessary: () => first.heartbeat(),
+  }
+  const logger = { namespace: () => ({ debug: () => {} }) }
+  const group = new Group({ groupId: "readers", cluster, logger, instrumentationEmitter: { emit: () => {} } })
+  Object.assign(group, { memberId: "one", coordinator: first, offsetManager: { coordinator: first } })
+  return { group, asked, first, second, find }
+}
+
+const { createErrorFromCode } = load("kafkajs/src/protocol/error.js")
+const { isRebalancing, KafkaJSConnectionError, KafkaJSGroupCoordinatorNotFound } =
+  load("kafkajs/src/errors.js")
+const groupAnswers = { coordinatorNotAvailable: 15, notCoordinator: 16, unknownMember: 25, rebalance: 27 }
+
+test.each([
+  ["says that it has the group no longer", createErrorFromCode(groupAnswers.notCoordinator)],
+  ["says that groups can't be used there", createErrorFromCode(groupAnswers.coordinatorNotAvailable)],
+  ["is gone", new KafkaJSConnectionError("connect ECONNREFUSED", { code: "ECONNREFUSED" })],
+])(
+  "where the broker of its group %s, kafkajs looks for the one that has it, and does not join anew",
+  async (_, why) => {
+    for (const what of ["heartbeat", "fetch"]) {
+      const { group, asked, first, second } = await memberOfGroup()
+      first.fails = why
+      const failure = await group[what]({ interval: -1 }).catch((error: unknown) => error)
+      expect(failure).toBeInstanceOf(Error)
+      // It is tried again, and no change of partitions.
+      expect(failure).not.toHaveProperty("retriable", false)
+      expect(isRebalancing(failure)).toBe(false)
+      expect(asked).toEqual(["first", "who has readers"])
+      expect(group.offsetManager.coordinator).toBe(second)
+      await group.heartbeat({ interval: -1 })
+      expect(asked).toEqual(["first", "who has readers", "second"])
+    }
+  },
+)
+
+test("where no broker can say yet who has the group, kafkajs asks again with the next heartbeat", async () => {
+  const { group, asked, first, find } = await memberOfGroup()
+  first.fails = createErrorFromCode(groupAnswers.notCoordinator)
+  find.answer = () => Promise.reject(new KafkaJSGroupCoordinatorNotFound("nobody knows"))
+  for (let beats = 0; beats < 2; beats++) {
+    const failure = await group.heartbeat({ interval: -1 }).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(Error)
+    expect(failure).not.toHaveProperty("retriable", false)
+  }
+  expect(asked).toEqual(["first", "who has readers", "first", "who has readers"])
+})
+
+test.each([groupAnswers.rebalance, groupAnswers.unknownMember])(
+  "what the broker of its group says of the member itself (%i) kafkajs hears as it was said",
+  async (code) => {
+    const { group, asked, first } = await memberOfGroup()
+    first.fails = createErrorFromCode(code)
+    await expect(group.heartbeat({ interval: -1 })).rejects.toBe(first.fails)
+    expect(asked).toEqual(["first"])
+  },
+)

@@ -421,6 +421,30 @@ test("a sharing-out that Kafka announces and never makes leaves nobody without p
   expect(recorder.numbers).toEqual(upTo(40))
 })
 
+test("a member whose broker no longer has its group looks for the one that has, and keeps its partitions", async () => {
+  const { lines, logger } = listening()
+  const { proxy, log } = await openThrough({ logger })
+  const topic = valueTopic("moved")
+  const recorder = new Recorder()
+  await log.subscribe(topic, "readers", recorder)
+  const notCoordinator = 16
+  const ofGroups: readonly number[] = [requests.findCoordinator, requests.joinGroup, requests.heartbeat]
+  const asked: number[] = []
+  const beats = () => asked.filter((request) => request === requests.heartbeat).length
+  proxy.change((request, answer) => {
+    if (!ofGroups.includes(request)) return
+    asked.push(request)
+    if (request === requests.heartbeat && beats() <= 2) answer.writeInt16BE(notCoordinator, errorAt)
+  })
+  await until(() => beats() === 4)
+  const { heartbeat, findCoordinator } = requests
+  expect(asked).toEqual([heartbeat, findCoordinator, heartbeat, findCoordinator, heartbeat, heartbeat])
+  await log.append(topic, values(0, 20))
+  await until(() => recorder.seen.length === 20)
+  expect(recorder.owned.size).toBe(8)
+  expect(lines).toEqual([])
+})
+
 test("a group that Kafka does not let in is told once, with what to do, and shown until it does", async () => {
   const { lines, logger } = listening()
   const { proxy, log } = await openThrough({ logger })

@@ -1,4 +1,5 @@
 import { createRequire } from "node:module"
+import { isOf, isUnanswered } from "./trouble.ts"
 import { readRecord, writeRecord } from "./wire.ts"
 
 type RequestQueue = {
@@ -17,6 +18,20 @@ type Broker = {
   disconnect(): Promise<void>
 }
 
+/** A member of a group, as kafkajs has it. */
+type Group = {
+  readonly groupId: string
+  readonly cluster: { findGroupCoordinator(of: { readonly groupId: string }): Promise<Coordinator> }
+  /** There once it has joined. */
+  readonly offsetManager: { coordinator: Coordinator } | null
+  coordinator: Coordinator
+}
+
+/** The broker that has a group. */
+type Coordinator = Readonly<Record<string, unknown>>
+
+type GroupCalls = Record<(typeof groupCalls)[number], (this: Group, ...how: unknown[]) => Promise<unknown>>
+
 /** A question that Kafka has not answered yet: where the partitions of these topics are. */
 type Refresh = { readonly topics: ReadonlySet<string>; readonly answer: Promise<void> }
 
@@ -25,19 +40,27 @@ const load = createRequire(import.meta.url)
 const paths = {
   broker: "kafkajs/src/broker/index.js",
   cluster: "kafkajs/src/cluster/index.js",
+  group: "kafkajs/src/consumer/consumerGroup.js",
   queue: "kafkajs/src/network/requestQueue/index.js",
   record: "kafkajs/src/protocol/recordBatch/record/v0/index.js",
   recordDecoder: "kafkajs/src/protocol/recordBatch/record/v0/decoder.js",
 } as const
 
+/** What kafkajs asks the broker of a group over and over, once a member is in. */
+const groupCalls = ["heartbeat", "fetch"] as const
+
+/** The group may be with another broker. */
+const elsewhere = ["NOT_COORDINATOR_FOR_GROUP", "GROUP_COORDINATOR_NOT_AVAILABLE"] as const
+
 let isMended = false
 
-/** Changes to kafkajs 2.2.4: two mend faults, three are for what they save, of which docs/results.md has the figures. */
+/** Changes to kafkajs 2.2.4: three mend faults, three are for what they save, of which docs/results.md has the figures. */
 export function mendKafkajs(): void {
   if (isMended) return
   isMended = true
   refreshWhatIsWanted()
   leaveWhatDoesNotAnswer()
+  lookForTheGroup()
   restWhileNothingWaits()
   // kafkajs loads what encodes and decodes with the first request of a kind, and then finds ours.
   replace(paths.record, writeRecord)
@@ -84,6 +107,45 @@ function leaveWhatDoesNotAnswer(): void {
       await this.disconnect()
       throw error
     }
+  }
+}
+
+/**
+ * Where a broker says that it has the group no longer, as each does for a moment while it starts, kafkajs takes that for
+ * a new sharing-out of partitions: the member gives up all it has, and waits for what nobody announced. Where the
+ * broker is gone kafkajs asks it until it comes back, and the group has nobody who reads as long. Here the broker that
+ * has the group is looked for; the member stays what it is unless that one says otherwise.
+ */
+function lookForTheGroup(): void {
+  const { prototype } = load(paths.group) as { readonly prototype: GroupCalls }
+  const underWay = new WeakMap<Group, Promise<void>>()
+  function look(group: Group): Promise<void> {
+    const looking = underWay.get(group) ?? findGroup(group).finally(() => underWay.delete(group))
+    underWay.set(group, looking)
+    return looking
+  }
+  for (const call of groupCalls) {
+    const ask = prototype[call]
+    if (typeof ask !== "function") throw unexpected(paths.group)
+    prototype[call] = async function askOrLook(...how) {
+      try {
+        return await ask.apply(this, how)
+      } catch (error) {
+        if (!isOf(error, ...elsewhere) && !isUnanswered(error)) throw error
+        await look(this)
+        // Not the error itself, by which kafkajs would know a rebalance. After this one it fetches again, soon.
+        throw new Error("the broker of this group was looked for again", { cause: error })
+      }
+    }
+  }
+}
+
+async function findGroup(group: Group): Promise<void> {
+  try {
+    group.coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId })
+    if (group.offsetManager !== null) group.offsetManager.coordinator = group.coordinator
+  } catch {
+    // Nobody can say yet: the next heartbeat fails too, and it is looked for again.
   }
 }
 

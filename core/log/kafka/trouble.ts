@@ -41,6 +41,17 @@ export function isBroken(error: unknown): boolean {
   )
 }
 
+/** Nothing came back: the server is gone, or the way to it. */
+export function isUnanswered(error: unknown): boolean {
+  return [...layersOf(error)].some(({ name }) => connectionErrors.has(name))
+}
+
+const connectionErrors: ReadonlySet<string> = new Set([
+  "KafkaJSConnectionError",
+  "KafkaJSConnectionClosedError",
+  "KafkaJSRequestTimeoutError",
+])
+
 const loginErrors = [
   "ILLEGAL_SASL_STATE",
   "UNSUPPORTED_SASL_MECHANISM",
