@@ -22,6 +22,8 @@ const common = {
 }
 const positive = z.number().positive()
 
+const weight = { error: ({ input }: { input: unknown }) => `expected 0.001 to 1, got ${input}` }
+
 /** `L`, `h` and `k` in standard deviations of a point. */
 const params = z
   .discriminatedUnion("chart", [
@@ -29,12 +31,7 @@ const params = z
       chart: z.literal("ewma"),
       ...common,
       // With less the average moves by nothing that a number can hold.
-      lambda: z
-        .number()
-        .refine((share) => share >= 0.001 && share <= 1, {
-          error: ({ input }) => `expected 0.001 to 1, got ${input}`,
-        })
-        .default(0.2),
+      lambda: z.number().gte(0.001, weight).lte(1, weight).default(0.2),
       L: positive.optional(),
       levels: z
         .array(z.strictObject({ severity, L: positive }))

@@ -35,6 +35,8 @@ export type Level = {
   readonly offDelay: number
 }
 
+const share = { error: ({ input }: { input: unknown }) => `expected 0 to 0.9, got ${input}` }
+
 /** One condition (`when`) with the rule's severity, or `levels` with a severity each. */
 export const params = z
   .strictObject({
@@ -47,12 +49,7 @@ export const params = z
     message: z.string().min(1).max(300).optional(),
     maxAge: duration.refine((ms) => ms > 0, "expected more than nothing").default(3_600_000),
     // No window holds a sample as old as the window is long.
-    minFill: z
-      .number()
-      .refine((share) => share >= 0 && share <= 0.9, {
-        error: ({ input }) => `expected 0 to 0.9, got ${input}`,
-      })
-      .default(0.5),
+    minFill: z.number().min(0, share).max(0.9, share).default(0.5),
   })
   .transform((written, context) => {
     const { when, levels: several, clearWhen, limit, onDelay = 0, offDelay = 0, ...rest } = written

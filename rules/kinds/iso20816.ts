@@ -116,7 +116,8 @@ function levelOf(
 ): Level {
   const between = zonesOf(params)
   const band = params.deadBand ?? usualDeadBand * between.bc
-  const [low, high] = limitsOf(meaning, between, baseline).map(decimal) as [number, number]
+  const [least, most] = limitsOf(meaning, between, baseline)
+  const [low, high] = [decimal(least), decimal(most)]
   return {
     severity,
     low,
@@ -148,9 +149,9 @@ const machine = levelMachine<IsoWatch>({
   valueFor: ({ rule, state }, at, value) =>
     rule.params.meant[at]?.meaning === "change" ? (state.memory.hours.mean ?? Number.NaN) : value,
 
-  now({ rule }, value, at) {
+  now({ rule }, shown, at) {
     const of = rule.params.meant[at]?.meaning === "change" ? " mean of 1 h" : ""
-    return `${rule.subject}${of} ${quantity(value, rule.unit)}`
+    return `${rule.subject}${of} ${shown}`
   },
 
   beyond(watch, at, breach, value) {

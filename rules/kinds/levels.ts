@@ -3,7 +3,7 @@ import { duration, formatDuration } from "../../core/duration.ts"
 import { compareSeverity, type Severity } from "../../core/vocabulary.ts"
 import { end, find, remind } from "../episode.ts"
 import { never, noDeadline, setDeadline, type Watch } from "../watch.ts"
-import { quantity } from "../wording.ts"
+import { quantity, quantityBeside } from "../wording.ts"
 
 /** Limits with a dead band, an on-delay and an off-delay, in the unit of what is watched and in milliseconds. */
 export type Level = {
@@ -31,7 +31,7 @@ export type LevelMemory = z.infer<typeof levelMemory>
 
 export type LevelWatch = Watch<{ readonly reAlarmAfter?: number | undefined }, LevelMemory>
 
-/** A clock that jumps over a silent year must not make a hundred thousand reminders. */
+/** Nobody reads reminders that come more often. */
 const shortestReAlarm = 600_000
 
 export const reAlarmAfter = duration
@@ -47,8 +47,8 @@ export type LevelKind<W extends LevelWatch> = {
   levelsOf(watch: W): readonly Level[]
   /** What a level judges, when the signal's newest value is `value`; NaN: not known yet. */
   valueFor?(watch: W, at: number, value: number): number
-  /** "bearing vibration 7.4 mm/s", as the level judges it. */
-  now(watch: W, value: number, at: number): string
+  /** "bearing vibration 7.4 mm/s", of a value as the level judges it, here "7.4 mm/s". */
+  now(watch: W, shown: string, at: number): string
   /** "above 7.1 mm/s for 10 min", with more about the level. */
   beyond(watch: W, at: number, breach: string, value: number): string
   /** "is back within its limit of 7.1 mm/s"; the limit is empty where none is known. */
@@ -80,7 +80,9 @@ export function longestDelay(levels: readonly Level[]): number {
 /**
  * Levels over one signal. Each turns on once the value has been beyond its limit for the on-delay, and off once it
  * has been back by the dead band for the off-delay (ISA-18.2: the dead band acts on the return only). The most severe
- * active level is the episode's. While the episode is open and nothing is raised it is told again each `reAlarmAfter`.
+ * active level is the episode's. While the episode is open and nothing is raised it is told again each `reAlarmAfter`;
+ * while no sample comes, after as long again as there has been none, so that a clock that jumps over a silent year
+ * makes a handful of reminders.
  */
 export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
   const { joint = " " } = kind
@@ -117,7 +119,8 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
       // An edit of the rule may have changed its severity, or have asked for reminders.
       if (levels[0]?.severity === undefined && state.episode.severity !== watch.rule.spec.severity)
         switched = 0
-      if (watch.rule.params.reAlarmAfter !== undefined && state.dueMs === noDeadline) moved = true
+      // A sample after a silence brings the reminder forward.
+      if (remindMs(watch) < state.dueMs) moved = true
     }
     if (switched !== -1) decide(watch, levels, switched, atMs)
     if (moved || switched !== -1) schedule(watch, levels, atMs)
@@ -136,10 +139,8 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
       switched = at
     })
     if (switched !== -1) decide(watch, levels, switched, atMs)
-    const { reAlarmAfter } = watch.rule.params
-    if (watch.state.episode !== null && reAlarmAfter !== undefined && memory.toldMs !== never) {
-      if (memory.toldMs + reAlarmAfter <= atMs) tellAgain(watch, levels, atMs)
-    }
+    if (watch.state.episode !== null && memory.toldMs !== never && remindMs(watch) <= atMs)
+      tellAgain(watch, levels, atMs)
     schedule(watch, levels, atMs)
   }
 
@@ -154,7 +155,6 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
 
   function schedule(watch: W, levels: readonly Level[], atMs: number): void {
     const { memory, episode } = watch.state
-    const { reAlarmAfter } = watch.rule.params
     let dueMs = noDeadline
     for (let at = 0; at < levels.length; at++) {
       const level = levels[at]
@@ -162,9 +162,9 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
       if (level === undefined || one === undefined || one.sinceMs === never) continue
       dueMs = Math.min(dueMs, one.sinceMs + delayOf(level, one.active))
     }
-    if (episode !== null && reAlarmAfter !== undefined) {
+    if (episode !== null && watch.rule.params.reAlarmAfter !== undefined) {
       if (memory.toldMs === never) memory.toldMs = atMs
-      dueMs = Math.min(dueMs, memory.toldMs + reAlarmAfter)
+      dueMs = Math.min(dueMs, remindMs(watch))
     }
     // What an edit has made overdue is found now, not in the time of the rule as it was.
     setDeadline(watch, Math.max(dueMs, atMs))
@@ -180,7 +180,8 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
       const within = limit === null ? "" : quantity(limit, rule.unit)
       const span = spanOf(Math.min(...levels.map(({ offDelay }) => offDelay)))
       const value = valueFor(watch, switched, series.value)
-      const reason = `${kind.now(watch, value, switched)} ${kind.back(watch, switched, within)}${span}`
+      const shown = limit === null ? quantity(value, rule.unit) : quantityBeside(value, limit, rule.unit)
+      const reason = `${kind.now(watch, shown, switched)} ${kind.back(watch, switched, within)}${span}`
       end(watch, "condition", { atMs, value, limit, reason })
       return
     }
@@ -189,7 +190,7 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
     const { limit, side, back } = sideOf(level, value)
     const before = state.episode?.severity
     const lowered = before !== undefined && compareSeverity(severity, before) < 0
-    const now = kind.now(watch, value, at)
+    const now = kind.now(watch, quantityBeside(value, lowered ? back : limit, rule.unit), at)
     const bound = quantity(limit, rule.unit)
     const reason = lowered
       ? `${now}${joint}is no longer ${before}, and ${severity} until back within ${quantity(back, rule.unit)}`
@@ -213,10 +214,21 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
       : isBack(level, value)
         ? `is ${state.episode.severity} ${after}, and has not yet been back within ${within}${spanOf(level.offDelay)}`
         : `is ${state.episode.severity} ${after}, and not yet back within ${within}`
-    remind(watch, { atMs, value, limit, reason: `${kind.now(watch, value, at)}${joint}${still}` })
+    const now = kind.now(watch, quantityBeside(value, isBeyond(level, value) ? limit : back, rule.unit), at)
+    remind(watch, { atMs, value, limit, reason: `${now}${joint}${still}` })
   }
 
   return { sample, fire, interrupted, resumed }
+}
+
+/** When the open episode is to be told again. */
+function remindMs({ rule, state, series }: LevelWatch): number {
+  const { reAlarmAfter } = rule.params
+  const { toldMs } = state.memory
+  if (reAlarmAfter === undefined) return noDeadline
+  if (toldMs === never) return never
+  const silentMs = series.markMs === never ? 0 : toldMs - series.markMs
+  return toldMs + Math.max(reAlarmAfter, silentMs)
 }
 
 /** The active level whose severity is highest, the first of several; none when all are back. */

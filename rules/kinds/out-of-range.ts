@@ -1,7 +1,6 @@
 import { z } from "zod"
 import { duration } from "../../core/duration.ts"
 import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
-import { quantity } from "../wording.ts"
 import {
   backFrom,
   decimal,
@@ -82,7 +81,7 @@ function byNe43(span: readonly [number, number], delays: Pick<Level, "onDelay" |
 
 const machine = levelMachine<RangeWatch>({
   levelsOf: (watch) => watch.rule.params.levels,
-  now: ({ rule }, value) => `sensor ${rule.subject} reads ${quantity(value, rule.unit)}`,
+  now: ({ rule }, shown) => `sensor ${rule.subject} reads ${shown}`,
   beyond: (_, __, breach) => `, ${breach}: it has failed, or its cable has`,
   back: () => "and measures again",
   joint: " and ",

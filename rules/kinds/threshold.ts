@@ -2,7 +2,6 @@ import { z } from "zod"
 import { duration } from "../../core/duration.ts"
 import { type Severity, severity } from "../../core/vocabulary.ts"
 import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
-import { quantity } from "../wording.ts"
 import {
   backFrom,
   freshLevels,
@@ -76,7 +75,7 @@ type ThresholdWatch = Watch<Params, LevelMemory>
 
 const machine = levelMachine<ThresholdWatch>({
   levelsOf: (watch) => watch.rule.params.levels,
-  now: ({ rule }, value) => `${rule.subject} ${quantity(value, rule.unit)}`,
+  now: ({ rule }, shown) => `${rule.subject} ${shown}`,
   beyond: (_, __, breach) => ` ${breach}`,
   back: (_, __, limit) => `is back within its limit${limit === "" ? "" : ` of ${limit}`}`,
 })

@@ -5,7 +5,15 @@ import { parsePlant, plant as plantSchema, problems } from "../../core/plant.ts"
 import { type Action, compareSeverity, type Detection } from "../../core/vocabulary.ts"
 import { compare, type Difference } from "./compare.ts"
 import { type Located, readTestFile, type TestCase, unusable } from "./file.ts"
-import { type Expected, type Input, LineError, linesOf, type Place, readExpected, readInput } from "./notation.ts"
+import {
+  type Expected,
+  type Input,
+  LineError,
+  linesOf,
+  type Place,
+  readExpected,
+  readInput,
+} from "./notation.ts"
 import { noUse, openTrial, type Readers, recordOf, ruleProblems, type Trial, type Use } from "./trial.ts"
 
 export type CaseReport = {
@@ -32,17 +40,28 @@ const usualClass = "machine"
  * Runs the cases of a test file (docs/rule-testing.md) through the rules engine, each from the beginning, in event
  * time. Throws `USAGE`, with a line for each problem, for a file that can't be used.
  */
-export async function testRules(text: string, readers: Readers): Promise<TestReport> {
+export async function testRules(
+  text: string,
+  readers: Readers,
+  open: (source: string) => Trial = openTrial,
+): Promise<TestReport> {
   const located = readTestFile(text)
   const { file } = located
   const source = file.plant === undefined ? undefined : await readPlant(file.plant, located, readers)
   const sources = file.cases.map((_, at) => source ?? machineSource(located, at))
   const cases: CaseReport[] = []
+  const wrong: string[] = []
   for (const [at, one] of file.cases.entries()) {
-    const trial = openTrial(sources[at] ?? "")
-    if (source !== undefined) checkNames(one, at, trial, located)
-    cases.push(await runCase(one, at, trial, located, readers))
+    try {
+      const trial = open(sources[at] ?? "")
+      if (source !== undefined) checkNames(one, at, trial, located)
+      cases.push(await runCase(one, at, trial, located, readers))
+    } catch (error) {
+      if (!(error instanceof MillwrightError) || error.code !== "USAGE") throw error
+      wrong.push(error.message)
+    }
   }
+  if (wrong.length > 0) throw new MillwrightError("USAGE", wrong.join("\n"))
   return { cases }
 }
 
@@ -215,7 +234,7 @@ async function judge(
   const lines = compare(expected, found, place)
   const seen: Readonly<Record<string, number>> = counts
   const others = Object.entries(one.counts ?? {})
-    .map(([name, count]) => ({ name, expected: count, found: seen[name] ?? 0 }))
+    .map(([name, count = 0]) => ({ name, expected: count, found: seen[name] ?? 0 }))
     .filter((count) => count.expected !== count.found)
   return {
     name: one.name,

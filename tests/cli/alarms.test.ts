@@ -89,7 +89,9 @@ test("alarms are listed, shown, and judged", async () => {
   expect(lines(await run("alarms list --asset P-102"))).toEqual(["no alarms"])
   const one = await run("alarms list --state all --severity warning --limit 1")
   expect(one).toContain("cleared")
-  expect(one).toContain("\nthe newest 1; there may be more: --limit (at most 500), --site, --asset, --severity\n")
+  expect(one).toContain(
+    "\nthe newest 1; there may be more: --limit (at most 500), --site, --asset, --severity\n",
+  )
   expect(await run("alarms list --limit 2")).not.toContain("may be more")
   expect(JSON.parse(await run("alarms list --limit 1 --json")).alarms).toHaveLength(1)
   const shown = lines(await run(`alarms show ${short(2)}`))

@@ -31,7 +31,7 @@ export async function readContent(settings: Settings): Promise<Content> {
 
   /** Keeps the first; what comes again must be the same. */
   function keepOnce(into: Map<string, string>, key: string, value: unknown): boolean {
-    const text = JSON.stringify(value)
+    const text = told(value)
     const before = into.get(key)
     if (before === undefined) {
       into.set(key, text)
@@ -79,7 +79,7 @@ export async function readContent(settings: Settings): Promise<Content> {
           ? `${value.asset} ${value.component} ${value.atMs}`
           : `${value.episode} ${value.sequence}`
       if (!keepOnce(once, what, value)) continue
-      byAsset.set(value.asset, [...(byAsset.get(value.asset) ?? []), JSON.stringify(value)])
+      byAsset.set(value.asset, [...(byAsset.get(value.asset) ?? []), told(value)])
     }
     return byAsset
   }
@@ -90,7 +90,7 @@ export async function readContent(settings: Settings): Promise<Content> {
       const page = await app.workorders.list({ limit: 500, after })
       for (const { id } of page.orders) {
         const { order, ...rest } = await app.workorders.get(id)
-        found.set(id, JSON.stringify({ ...rest, order: withoutNumber(order) }))
+        found.set(id, told({ ...rest, order: withoutNumber(order) }))
       }
       after = page.next
       if (after === undefined) return found
@@ -127,6 +127,11 @@ export async function readContent(settings: Settings): Promise<Content> {
   } finally {
     await app.close()
   }
+}
+
+/** As text, without what tells when a message arrived: that is another time in each run. */
+export function told(value: unknown): string {
+  return JSON.stringify(value, (key, one: unknown) => (key === "knownMs" ? 0 : one))
 }
 
 /** The samples of a reading, or an event, as a load names them. */

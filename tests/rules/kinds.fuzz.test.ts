@@ -321,7 +321,7 @@ describe.each(Object.keys(written) as (keyof typeof ruleKinds)[])("%s", (kind) =
           }
         }
       }),
-      { numRuns: Number(process.env.FUZZ_RUNS ?? 60) },
+      { numRuns: Number(process.env.FUZZ_RUNS ?? 30) },
     )
     expect(opened).toContain(kind)
   })

@@ -114,6 +114,13 @@ const reading = fc
       ...(untimed ? { untimed: true as const } : {}),
     }
   })
+/** All signals, all good. */
+const wholeReading = fc
+  .record({ vibration: value, power: steady, temperature: fc.integer({ min: 45, max: 55 }) })
+  .map((given) => (times: Times): Input => {
+    const mileage = (times.atMs - startMs) / minute / 3
+    return { kind: "reading", ...named, ...times, values: { ...given, mileage } }
+  })
 const event = fc
   .constantFrom<[string, AssetEvent["attributes"]]>(
     ["error1", {}],
@@ -142,6 +149,9 @@ const event = fc
 
 /** What comes of a machine at one time. */
 export const happening = fc.oneof({ weight: 5, arbitrary: reading }, event)
+
+/** As above, of a machine that always tells all of its signals at once. */
+export const wholeHappening = fc.oneof({ weight: 5, arbitrary: wholeReading }, event)
 
 const step: fc.Arbitrary<Step> = fc.record({
   // Mostly forwards; now and then the same time again, or late.

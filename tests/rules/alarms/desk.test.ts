@@ -135,7 +135,10 @@ test("names that nothing has are told, so that a slip is not taken for a quiet p
   const refused = (work: Promise<unknown>, text: string) =>
     expect(work).rejects.toMatchObject({ code: "NOT_FOUND", message: expect.stringContaining(text) })
   await refused(stage.list({ asset: "P-1" }, startMs), 'no asset "P-1"')
-  await refused(stage.list({ site: "nord" }, startMs), 'no site "nord" in the plant: expected one of north, south, east')
+  await refused(
+    stage.list({ site: "nord" }, startMs),
+    'no site "nord" in the plant: expected one of north, south, east',
+  )
   const span = { fromMs: startMs, toMs: startMs + day }
   await refused(stage.report({ site: "nord", ...span }), 'no site "nord"')
   expect(await stage.report({ site: "south", ...span })).toEqual([])

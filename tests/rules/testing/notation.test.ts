@@ -6,7 +6,7 @@ const minute = 60_000
 const place: Place = {
   startMs,
   asset: "P1",
-  rules: ["high", "r", "bearing high"],
+  rules: ["high", "r", "pump: high"],
   assetOf: (id) => (id === "P9" ? undefined : { site: "north", signals: ["a", "b", "oil pressure"] }),
 }
 

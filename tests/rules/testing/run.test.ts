@@ -208,6 +208,11 @@ test.each<[string, string, string]>([
     'line 5: there is no signal "b": expected one of a, in "00:00 b=1"\nline 6: expected a time, such as 06:00, 06:00:30, d2 06:00 or 2026-03-04 06:00, in "0:10 a=1"\nline 8: expected "TIME RULE STEP',
   ],
   [
+    "wrong lines in several cases",
+    "plant: p\ncases:\n  - name: a\n    asset: P-9\n  - name: b\n    asset: P-101\n    input: 0:00 vibration=1",
+    'line 4: there is no asset "P-9" in the plant\nline 7: expected a time',
+  ],
+  [
     "an expected detection of a rule that is not there",
     "signals: { a: {} }\nrules: [{ id: high, kind: threshold, signal: a, params: { above: 1 } }]\ncases:\n  - name: a\n    detections: 00:00 hihg opened alarm",
     'line 5: there is no rule "hihg": expected one of high',
@@ -227,7 +232,11 @@ test.each<[string, string, string]>([
     "signals: { a: {} }\ncases:\n  - name: a\n    start: 1.2.2026",
     "line 4: cases[0].start: expected a date such as 2026-03-04",
   ],
-  ["a case without a name", "signals: { a: {} }\ncases: [{ input: x }]", "line 2: cases[0].name: expected a sentence"],
+  [
+    "a case without a name",
+    "signals: { a: {} }\ncases: [{ input: x }]",
+    "line 2: cases[0].name: expected a sentence",
+  ],
   [
     "a rule that the plant lacks",
     "plant: p\ncases:\n  - name: a\n    rules: [high, hi]",
