@@ -14,6 +14,7 @@ import {
   checkMemory,
   drain,
   freshCore,
+  isLaneDueBy,
   type Lane,
   moveLane,
   openLane,
@@ -26,7 +27,7 @@ import { laneCore } from "./memory.ts"
 import { rewind } from "./rewind.ts"
 import type { Rulebook } from "./rulebook.ts"
 import { trail } from "./trail.ts"
-import { noDeadline, type Rule } from "./watch.ts"
+import type { Rule } from "./watch.ts"
 
 const waitingRecord = z.union([telemetryRecord.options[0], telemetryRecord.options[1]])
 
@@ -98,12 +99,12 @@ export class WatchedAsset {
     this.addLanes(this.revision)
   }
 
-  /** When something is due without a record, by the asset's own time. */
-  get nextDueMs(): number {
-    return this.slots.reduce((soonest, { lane, waiting: [first] }) => {
-      const laneMs = Math.min(lane.nextDueMs, first === undefined ? noDeadline : first.atMs + 1)
-      return laneMs === noDeadline ? soonest : Math.min(soonest, laneMs + lane.latenessMs)
-    }, noDeadline)
+  /** Whether something is due without a record by this reading of the asset's own clock. */
+  isDueBy(clockMs: number): boolean {
+    return this.slots.some(({ lane, waiting: [first] }) => {
+      const laneMs = clockMs - lane.latenessMs
+      return (first !== undefined && first.atMs < laneMs) || isLaneDueBy(lane, laneMs)
+    })
   }
 
   get openEpisodes(): number {

@@ -106,7 +106,7 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
         const { state } = asset
         const clockMs = clockAt(state, plantMs)
         const next = revisions.after(state.revision)
-        if (asset.nextDueMs > clockMs && (next === undefined || next.effectiveMs > plantMs)) continue
+        if (!asset.isDueBy(clockMs) && (next === undefined || next.effectiveMs > plantMs)) continue
         move(asset, Math.max(state.plantMs, plantMs), Math.max(state.clockMs, clockMs))
         found.push(...asset.drain())
       }

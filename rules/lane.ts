@@ -168,7 +168,8 @@ function arrange(lane: Lane, { revision, rules }: Place): void {
     }
     // Sensors are judged first: a sample that shows the sensor to be broken must not decide about the machine.
     if (kind.sample !== undefined) own?.watches[kind.ofSensor === true ? "unshift" : "push"](watch)
-    if (kind.settled !== undefined) {
+    // What judges one signal alone has judged it sample by sample.
+    if (kind.settled !== undefined && (kind.sample === undefined || others.length > 0)) {
       for (const feed of new Set([own, ...others.map(([, feed]) => feed)])) feed?.readers.push(watch)
     }
     for (const code of kind.codes?.(params) ?? []) add(byCode, code, watch)
@@ -268,6 +269,13 @@ function earliest({ watches, windowChangesMs }: Lane): number {
     if (state.shelvedUntilMs !== never) soonest = Math.min(soonest, state.shelvedUntilMs)
   }
   return soonest
+}
+
+/** Whether a timer of the lane is due; told exactly, so that it does not depend on when somebody asked before. */
+export function isLaneDueBy(lane: Lane, clockMs: number): boolean {
+  if (lane.nextDueMs > clockMs) return false
+  lane.nextDueMs = earliest(lane)
+  return lane.nextDueMs <= clockMs
 }
 
 /** Moves the lane's clock: all that is due at or before this time happens, each at its own time. */

@@ -58,8 +58,14 @@ function readRulebook({ plant, changedIn }: Revision): Rulebook {
 /** A rule with `signals` is one for each of them that the class has. */
 function bySignal({ signals, ...spec }: RuleSpec, assetClass: AssetClass): RuleSpec[] {
   if (signals === undefined) return [spec]
-  const names = signals === "all" ? Object.keys(assetClass.signals) : [...new Set(signals)]
+  const names = signals === "all" ? allOf(spec, assetClass) : [...new Set(signals)]
   return names.map((signal) => ({ ...spec, signal }))
+}
+
+/** Of a kind that counts, all meters. */
+function allOf({ kind }: Pick<RuleSpec, "kind">, { signals }: AssetClass): string[] {
+  const names = Object.keys(signals)
+  return kindOf(kind)?.signal === "meter" ? names.filter((name) => signals[name]?.kind === "meter") : names
 }
 
 /** A rule over a signal or a component passes by the classes that don't have it. */

@@ -75,9 +75,24 @@ export function prepareTrial(finding: Question, revision: Revision | undefined):
     fromMs: Math.min(replay.fromMs, ...marks.filter((mark) => mark !== never)),
     toMs: replay.toMs,
     judge(samples, events) {
-      const records = recordsOf(open(), core.data, read, replay, samples, events)
-      const decided = decidedOf(records, read, core.data, replay)
-      return "verdict" in decided ? decided : compare(finding, rerun(open(), decided.records, replay))
+      const records = (by: Replay) => recordsOf(open(), core.data, read, by, samples, events)
+      const known = records(replay)
+      const hash = (some: Records) => hashOf(linesIn(some, read, core.data))
+      // Of what arrived in the last instant some may be newer. The store has the last arrival of what was told twice:
+      // then only the time of a sample tells whether it was there.
+      const decided =
+        matching(
+          known,
+          (one) => one.arrivedMs === replay.knownMs,
+          (some) => hash(some) === replay.hash,
+        ) ??
+        matching(
+          records({ ...replay, knownMs: Number.POSITIVE_INFINITY }).sort(byTime),
+          (one) => one.atMs === replay.toMs,
+          (some) => hash(some) === replay.hash,
+        )
+      if (decided === undefined) return missing(linesIn(known, read, core.data).length, replay)
+      return compare(finding, rerun(open(), decided, replay))
     },
   }
 }
@@ -111,34 +126,48 @@ function recordsOf(
   })
   const isDelayed = lane.latenessMs > 0
   return [...readings.values(), ...heard].sort(
-    (a, b) => (isDelayed ? 0 : a.arrivedMs - b.arrivedMs) || a.atMs - b.atMs || (a.kind < b.kind ? -1 : 1),
+    (a, b) => (isDelayed ? 0 : a.arrivedMs - b.arrivedMs) || byTime(a, b),
   )
 }
 
-/** Those of the records that have the hash of what decided: of what arrived in the last instant some may be newer. */
-function decidedOf(
-  records: readonly (Reading | AssetEvent)[],
-  read: WhatIsRead,
-  core: LaneCore,
-  { records: expected, hash, knownMs, toMs }: Replay,
-): { readonly records: readonly (Reading | AssetEvent)[] } | Verdict {
-  const lines = records.flatMap((record) => linesOf(record, read, core))
-  if (hashOf(lines) === hash) return { records }
-  for (let end = records.length - 1; records[end]?.arrivedMs === knownMs; end--) {
-    const fewer = records.slice(0, end)
-    if (hashOf(fewer.flatMap((record) => linesOf(record, read, core))) === hash) return { records: fewer }
+function byTime(a: Reading | AssetEvent, b: Reading | AssetEvent): number {
+  return a.atMs - b.atMs || (a.kind < b.kind ? -1 : 1)
+}
+
+function linesIn(records: readonly (Reading | AssetEvent)[], read: WhatIsRead, core: LaneCore): string[] {
+  return records.flatMap((record) => linesOf(record, read, core))
+}
+
+type Records = readonly (Reading | AssetEvent)[]
+
+/** All of them, or all but some of the last ones that are at the edge. */
+function matching(
+  records: Records,
+  isAtEdge: (record: Reading | AssetEvent) => boolean,
+  fits: (some: Records) => boolean,
+): Records | undefined {
+  for (let end = records.length; end >= 0; end--) {
+    const some = records.slice(0, end)
+    if (fits(some)) return some
+    const last = some.at(-1)
+    if (last === undefined || !isAtEdge(last)) return undefined
   }
+  return undefined
+}
+
+/** Why what decided can't be had. */
+function missing(stored: number, { records: expected, toMs }: Replay): Verdict {
   const until = instant(toMs)
-  if (lines.length === 0)
+  if (stored === 0)
     return unavailable(
       `none of the ${expected} samples and events that decided until ${until} is stored any more`,
     )
-  if (lines.length < expected)
+  if (stored < expected)
     return unavailable(
-      `only ${lines.length} of the ${expected} samples and events that decided until ${until} are stored`,
+      `only ${stored} of the ${expected} samples and events that decided until ${until} are stored`,
     )
   return different(
-    `the ${lines.length} samples and events stored until ${until} are not the ${expected} that decided`,
+    `the ${stored} samples and events stored until ${until} are not the ${expected} that decided`,
   )
 }
 

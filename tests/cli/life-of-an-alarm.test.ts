@@ -80,12 +80,26 @@ test("an alarm is found, acknowledged, worsens, and its order can be verified", 
   ])
 })
 
+test("samples that were told again since are the samples that decided", async () => {
+  const samples = [
+    [0, 2],
+    [10, 5],
+    [20, 5.5],
+    [30, 6],
+  ] as const
+  await send(...samples)
+  await send(...samples)
+  expect(await run("verify 1")).toMatch(/^same /)
+  await send(samples[1])
+  expect(await run("verify 1")).toMatch(/^same /)
+})
+
 test("an order whose samples were changed or are gone can't be verified", async () => {
   await send([0, 2], [10, 5], [20, 5.5], [30, 6])
   expect(await run("verify 1")).toMatch(/^same /)
   const { store } = pipeline.app
   const changed = { kind: "reading", site: "hall-3", asset: "P-101", arrivedMs } as const
-  await store.write([{ ...changed, atMs: startMs + 20 * minute, values: { vibration: 4.6 } }])
+  await store.write([{ ...changed, atMs: startMs + 10 * minute, values: { vibration: 4.6 } }])
   await expect(run("verify 1")).rejects.toMatchObject({ code: "NOT_VERIFIED" })
   await store.forgetBefore(startMs + 60 * minute)
   await expect(run("verify 1 --json")).rejects.toMatchObject({ code: "NOT_VERIFIED" })

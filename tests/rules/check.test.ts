@@ -2,7 +2,8 @@ import { expect, test } from "vitest"
 import { parsePlant } from "../../core/plant.ts"
 import { checkRules } from "../../rules/index.ts"
 import { ruleKinds } from "../../rules/kinds.ts"
-import { plantSource, type Signals } from "./setup.ts"
+import { rulebooks } from "../../rules/rulebook.ts"
+import { plantSource, revisionOf, type Signals } from "./setup.ts"
 import { rules, signals } from "./streams.ts"
 
 const one = (rule: object, of: Signals = signals) => checkRules(parsePlant(plantSource(of, [rule])))
@@ -118,4 +119,14 @@ test("rules that wait for each other, or for another component's, are told", () 
   expect(checkRules(parsePlant(plantSource(signals, [bearing, seal])))).toEqual([
     'rule "leak": params: "high" is about bearing, this rule about seal',
   ])
+})
+
+test("a rule that counts, over all signals, is over all meters", () => {
+  const rule = { id: "service", kind: "usage", signals: "all", params: { every: 500 } }
+  const { plant, assets } = revisionOf(plantSource(signals, [rule]))
+  const book = rulebooks(() => {})(revisionOf(plantSource(signals, [rule])))
+  const [asset] = assets.values()
+  const watched = asset === undefined ? [] : book.rulesFor(asset).map(({ spec }) => spec.signal)
+  expect(checkRules(plant)).toEqual([])
+  expect(watched).toEqual(["mileage"])
 })
