@@ -15,15 +15,17 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** A duration as people write it ("90s", "12h", "30d"), read as milliseconds. */
-export const duration = z.string().transform((text, context) => {
+export const duration = z.string({ error: ({ input }) => expected(input) }).transform((text, context) => {
   const ms = parseDuration(text)
   if (ms !== undefined) return ms
-  context.addIssue({
-    code: "custom",
-    message: `expected a duration such as 90s, 15m, 12h or 30d, got "${text}"`,
-  })
+  context.addIssue({ code: "custom", message: expected(text) })
   return z.NEVER
 })
+
+function expected(input: unknown): string {
+  const got = input === undefined ? "nothing" : JSON.stringify(input)
+  return `expected a duration such as 90s, 15m, 12h or 30d, got ${got}`
+}
 
 /** Milliseconds as the largest unit that reads well: 5400000 is "1.5 h". */
 export function formatDuration(ms: number): string {

@@ -63,10 +63,16 @@ const ruleOrder = z.strictObject({
   due: duration.optional(),
 })
 
+/** A rule that waits longer tells of what nobody can mend any more, and what waits is kept in memory. */
+const longestLateness = 30 * 86_400_000
+
 /** When a rule looks away: a machine that stands still or starts up is not judged by how it runs. */
 const suspend = z.strictObject({
   /** States of the asset (event `state`, attribute `state`) in which the rule looks away. */
-  states: z.array(z.string().min(1)).max(20).default(["down", "failed", "stopped", "starting", "maintenance"]),
+  states: z
+    .array(z.string().min(1))
+    .max(20)
+    .default(["down", "failed", "stopped", "starting", "maintenance"]),
   /** How long after such a state it still looks away. */
   settle: duration.default(0),
   /** Whether it looks away in the plant's maintenance windows. */
@@ -81,14 +87,18 @@ const rule = z.strictObject({
   component: name.optional(),
   signal: name.optional(),
   /** Instead of `signal`: the rule watches each of these by itself; `all` that the class has. */
-  signals: z.union([z.literal("all"), z.array(name).min(1)]).optional(),
+  signals: z
+    .union([z.literal("all"), z.array(name).min(1)], { error: "expected all, or a list of signals" })
+    .optional(),
   severity: severity.default("warning"),
   /** The kind's own parameters: docs/rule-kinds.md. */
   params: z.record(z.string(), z.unknown()).default({}),
   /** Other parameters for some of the assets: what is stated here takes the place of `params`; the last that fits wins. */
   overrides: z.array(z.strictObject({ for: selector, params: z.record(z.string(), z.unknown()) })).optional(),
   /** How late samples may come, by the asset's own time, and still be in order. The rule speaks later by as much. */
-  lateness: duration.default(0),
+  lateness: duration
+    .refine((ms) => ms <= longestLateness, "expected 30d at most: what comes later amends")
+    .default(0),
   /** Whether the state and the open episodes outlive a change of the parameters, where they can. */
   onChange: z.enum(["keep", "reset"]).default("keep"),
   suspend: suspend.prefault({}),
@@ -109,7 +119,10 @@ const maintenanceWindow = z.strictObject({
   description: z.string().optional(),
   for: selector,
   /** When it begins: once, or again and again. */
-  schedule: z.union([z.strictObject({ at: z.iso.datetime({ offset: true }) }), schedule]),
+  schedule: z.union([z.strictObject({ at: z.iso.datetime({ offset: true }) }), schedule], {
+    error:
+      'expected at: TIME, every: and from: TIME, or cron: PATTERN (a TIME is such as "2026-03-01T06:00:00Z")',
+  }),
   lasts: duration.refine((ms) => ms > 0, "expected more than nothing"),
 })
 type MaintenanceWindow = z.infer<typeof maintenanceWindow>
@@ -174,7 +187,12 @@ const flood = z
     within: duration.default(600_000),
     endsBelow: z.number().int().min(1).max(1000).default(5),
   })
-  .refine(({ above, endsBelow }) => endsBelow <= above, "expected endsBelow not above above")
+  .refine(({ above, endsBelow }) => endsBelow <= above, {
+    error: ({ input }) => {
+      const { above, endsBelow } = input as { above: number; endsBelow: number }
+      return `endsBelow: expected at most above (${above}), got ${endsBelow}`
+    },
+  })
   .prefault({})
 
 const topicPattern = z.strictObject({
@@ -283,14 +301,26 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
   })
 }
 
-/** One line for each problem: where in the file, and what was expected. */
-export function problems(error: z.ZodError): string[] {
+/** One line for each problem: where in the content, with the id of what it is about, and what was expected. */
+export function problems(error: z.ZodError, content?: unknown): string[] {
   return error.issues.map((issue) => {
+    const [list, index] = issue.path
+    const id = typeof index === "number" ? idOf(content, String(list), index) : undefined
     const where = issue.path.map((part, at) =>
-      typeof part === "number" ? `[${part}]` : at > 0 ? `.${String(part)}` : String(part),
+      typeof part === "number"
+        ? `[${part}]${at === 1 && id !== undefined ? ` "${id}"` : ""}`
+        : at > 0
+          ? `.${String(part)}`
+          : String(part),
     )
     return `${where.join("") || "(top level)"}: ${issue.message}`
   })
+}
+
+function idOf(content: unknown, list: string, index: number): string | undefined {
+  const shape = z.record(z.string(), z.unknown()).safeParse(content)
+  const items = z.array(z.unknown()).safeParse(shape.data?.[list])
+  return z.object({ id: z.string() }).safeParse(items.data?.[index]).data?.id
 }
 
 /** Reads a plant file. Throws `PLANT_INVALID` with a line for each problem. */
@@ -311,7 +341,7 @@ export function parsePlant(source: string): Plant {
   if (result.success) return result.data
   throw new MillwrightError(
     "PLANT_INVALID",
-    `the plant file has problems:\n  ${problems(result.error).join("\n  ")}`,
+    `the plant file has problems:\n  ${problems(result.error, content).join("\n  ")}`,
   )
 }
 

@@ -57,7 +57,9 @@ export function amendOrder(kept: KeptOrder, request: AmendOrder): Change | undef
   const amended = withFindings(kept, [request.finding])
   const { kept: urgent, notes } = asUrgentAs(amended, request)
   return changed(urgent, "amended", request.atMs, [
-    `${request.finding.kind}: ${request.finding.reason}`,
+    request.finding.kind === "amended"
+      ? request.finding.reason
+      : `${request.finding.kind}: ${request.finding.reason}`,
     ...notes,
   ])
 }

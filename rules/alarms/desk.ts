@@ -117,7 +117,7 @@ export function alarmDesk(
       if (waiting.length === 0) return { incident, asset, episodes: [] }
       await database.transaction((trx) =>
         audit.record(trx, {
-          atMs: act.atMs,
+          atMs: act.arrivedMs,
           actor: act.actor,
           action: "alarms.acknowledge",
           subject: `${asset} ${first.rule}`,
@@ -146,7 +146,7 @@ export function alarmDesk(
           .onConflict((conflict) => conflict.columns(["asset", "rule"]).doUpdateSet(row))
           .execute()
         await audit.record(trx, {
-          atMs: act.atMs,
+          atMs: act.arrivedMs,
           actor: act.actor,
           action: "alarms.shelve",
           subject: `${asset} ${rule}`,
@@ -166,7 +166,7 @@ export function alarmDesk(
       await database.transaction<AlarmTables, void>(async (trx) => {
         await trx.deleteFrom("alarm_shelf").where("asset", "=", asset).where("rule", "=", rule).execute()
         await audit.record(trx, {
-          atMs: act.atMs,
+          atMs: act.arrivedMs,
           actor: act.actor,
           action: "alarms.unshelve",
           subject: `${asset} ${rule}`,

@@ -139,5 +139,8 @@ function endFor({ rule: { params } }: CombinedWatch, held: readonly Watch[]): st
 }
 
 function brief(reason: string): string {
-  return reason.length > shownLetters ? `${reason.slice(0, shownLetters - 1)}…` : reason
+  if (reason.length <= shownLetters) return reason
+  const cut = reason.slice(0, shownLetters - 1)
+  // Between words, where there are any: half a figure would be another figure.
+  return `${cut.slice(0, cut.lastIndexOf(" ") + 1).trimEnd() || cut}…`
 }
