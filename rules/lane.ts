@@ -13,15 +13,7 @@ import { acknowledge, end, shelve, unshelve } from "./episode.ts"
 import type { LaneCore } from "./memory.ts"
 import { isUsable, remember, type Series } from "./series.ts"
 import { enter, isAway, look, type Windows, windowsOf } from "./suspension.ts"
-import {
-  type Entry,
-  note,
-  record,
-  replayOf,
-  startTrail,
-  type Trail,
-  type TrailKeeper,
-} from "./trail.ts"
+import { type Entry, note, record, replayOf, startTrail, type Trail, type TrailKeeper } from "./trail.ts"
 import { type LaneOf, never, noDeadline, type Rule, type Watch } from "./watch.ts"
 import { instant } from "./wording.ts"
 
@@ -348,25 +340,24 @@ function read(lane: Lane, input: Reading, counts: Counts): Entry | undefined {
     if (feed === undefined) continue
     const { series, watches } = feed
     const value = values[signal] ?? Number.NaN
-    const usable = isUsable(value, quality?.[signal])
+    // As if it had never been sent: a good sample of the same time may still come.
+    if (!isUsable(value, quality?.[signal])) {
+      counts.unusable++
+      kept = false
+      continue
+    }
     if (atMs <= series.markMs) {
       kept = false
       if (atMs === series.markMs) counts.duplicates++
-      else if (!usable) counts.unusable++
       else late = { ...late, [signal]: value }
       continue
     }
-    if (isBehind && usable) {
+    if (isBehind) {
       late = { ...late, [signal]: value }
       kept = false
       continue
     }
     series.markMs = atMs
-    if (!usable) {
-      counts.unusable++
-      kept = false
-      continue
-    }
     used = true
     counts.samples++
     remember(series, atMs, value)
@@ -424,7 +415,8 @@ function happen(lane: Lane, event: AssetEvent): Entry | undefined {
   const { atMs } = event
   const name = eventName(lane, event)
   const mark = core.events.find((one) => one.name === name)
-  if ((atMs < core.newestMs && isKept(lane, atMs)) || (mark !== undefined && atMs <= mark.markMs)) return { atMs, event: assetEvent.parse(event) }
+  if ((atMs < core.newestMs && isKept(lane, atMs)) || (mark !== undefined && atMs <= mark.markMs))
+    return { atMs, event: assetEvent.parse(event) }
   if (mark === undefined) core.events.push({ name, markMs: atMs })
   else mark.markMs = atMs
   core.happenedMs = Math.max(core.happenedMs, atMs)

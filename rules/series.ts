@@ -6,7 +6,7 @@ const kept = 16
 /** The newest usable samples of one signal of one asset: a ring that the signal's watches share for their evidence. */
 export const series = z.object({
   signal: z.string(),
-  /** The time of the newest sample, usable or not: what comes at or before it is a duplicate or late. */
+  /** The time of the newest usable sample: what comes at or before it is a duplicate or late. */
   markMs: z.number(),
   /** The newest usable value. */
   value: z.number(),

@@ -124,12 +124,19 @@ export function replayOf(lane: TrailKeeper, watch: Watch, atMs: number): NonNull
   const { older, entries } = lane.trail
   const watches = closureOf(watch)
   const reading = readingOf(watches)
-  const lines = entries.flatMap((entry) => linesOf(entry, reading, older.core))
-  if (lane.current !== undefined) lines.push(...linesOf(lane.current, reading, older.core))
+  const lines: string[] = []
+  // What came out of order may be older than the newest that the memory knows.
+  let fromMs = older.core.newestMs
+  for (const one of lane.current === undefined ? entries : [...entries, lane.current]) {
+    const found = linesOf(one, reading, older.core)
+    if (found.length === 0) continue
+    lines.push(...found)
+    fromMs = Math.min(fromMs, one.atMs - 1)
+  }
   return {
     revision: lane.revision.number,
     state: stateOf(older.core, watches, reading.signals),
-    fromMs: older.core.newestMs,
+    fromMs,
     toMs: Math.max(lane.core.newestMs, atMs),
     knownMs: lane.core.knownMs,
     records: lines.length,

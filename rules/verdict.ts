@@ -140,17 +140,21 @@ function linesIn(records: readonly (Reading | AssetEvent)[], read: WhatIsRead, c
 
 type Records = readonly (Reading | AssetEvent)[]
 
-/** All of them, or all but some of the last ones that are at the edge. */
+/** All of them, or all but some at the edge: of these the last or, where they came late, the first. */
 function matching(
   records: Records,
   isAtEdge: (record: Reading | AssetEvent) => boolean,
   fits: (some: Records) => boolean,
 ): Records | undefined {
-  for (let end = records.length; end >= 0; end--) {
-    const some = records.slice(0, end)
-    if (fits(some)) return some
-    const last = some.at(-1)
-    if (last === undefined || !isAtEdge(last)) return undefined
+  if (fits(records)) return records
+  const edge = records.filter(isAtEdge)
+  const without = (some: Records) => {
+    const left = new Set(some)
+    return records.filter((one) => !left.has(one))
+  }
+  for (let count = 1; count <= edge.length; count++) {
+    for (const some of [without(edge.slice(-count)), without(edge.slice(0, count))])
+      if (fits(some)) return some
   }
   return undefined
 }

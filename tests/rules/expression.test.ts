@@ -93,12 +93,12 @@ describe("what a plant file gets wrong about expressions", () => {
     [
       "an unknown name",
       { when: "power > 5 && vibratoin > 4" },
-      'rule "r": params.when: line 1, column 14: unknown name vibratoin (vibration?); signals of class machine: vibration, power, mileage',
+      'rule "r": params.when: line 1, column 14: unknown name vibratoin (vibration?); signals of class machine: vibration, power, temperature, mileage',
     ],
     [
       "an unknown name in a level",
       { levels: [{ severity: "alarm", when: "power > 5", clearWhen: 'max("pwr", "1h") < 4' }] },
-      'rule "r": params.levels[0].clearWhen: line 1, column 1: unknown name pwr; signals of class machine: vibration, power, mileage',
+      'rule "r": params.levels[0].clearWhen: line 1, column 1: unknown name pwr; signals of class machine: vibration, power, temperature, mileage',
     ],
     [
       "an attribute that no asset has",
@@ -140,7 +140,7 @@ describe("what a plant file gets wrong about expressions", () => {
   test("an unknown name in an override", () => {
     const overrides = [{ for: { asset: "P1" }, params: { when: "powr > 6" } }]
     expect(of({ when: "power > 5" }, { overrides })).toEqual([
-      'rule "r": overrides[0].params.when: line 1, column 1: unknown name powr (power?); signals of class machine: vibration, power, mileage',
+      'rule "r": overrides[0].params.when: line 1, column 1: unknown name powr (power?); signals of class machine: vibration, power, temperature, mileage',
     ])
   })
 
