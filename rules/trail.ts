@@ -114,7 +114,7 @@ export function note(lane: TrailKeeper): void {
   }
 }
 
-export function briefOf(step: Detection): Brief {
+function briefOf(step: Detection): Brief {
   const { rule, signal, episode, sequence, kind, atMs, openedAtMs, severity, value, limit } = step
   return { rule, signal, episode, sequence, kind, atMs, openedAtMs, severity, value, limit }
 }

@@ -85,7 +85,9 @@ test("docs/cli.md shows every command", () => {
 })
 
 test("every kind of rule, and no other, has its page, its line in docs/rule-kinds.md and its example", () => {
-  const listed = [...read("docs/rule-kinds.md").matchAll(/^\| \[(.+?)\]\(rules\/\1\.md\)/gm)].map(([, kind]) => kind)
+  const listed = [...read("docs/rule-kinds.md").matchAll(/^\| \[(.+?)\]\(rules\/\1\.md\)/gm)].map(
+    ([, kind]) => kind,
+  )
   const kinds = Object.keys(ruleKinds).toSorted()
   expect(listed.toSorted()).toEqual(kinds)
   expect(readdirSync(join(root, "docs/rules")).toSorted()).toEqual(kinds.map((kind) => `${kind}.md`))

@@ -130,7 +130,7 @@ export async function readContent(settings: Settings): Promise<Content> {
 }
 
 /** As text, without what tells when a message arrived: that is another time in each run. */
-export function told(value: unknown): string {
+function told(value: unknown): string {
   return JSON.stringify(value, (key, one: unknown) => (key === "knownMs" ? 0 : one))
 }
 
