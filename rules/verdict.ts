@@ -77,21 +77,18 @@ export function prepareTrial(finding: Question, revision: Revision | undefined):
     judge(samples, events) {
       const records = (by: Replay) => recordsOf(open(), core.data, read, by, samples, events)
       const known = records(replay)
-      const hash = (some: Records) => hashOf(linesIn(some, read, core.data))
+      const lines = (some: Records) => linesIn(some, read, core.data)
       // Of what arrived in the last instant some may be newer. The store has the last arrival of what was told twice:
       // then only the time of a sample tells whether it was there.
       const decided =
-        matching(
-          known,
-          (one) => one.arrivedMs === replay.knownMs,
-          (some) => hash(some) === replay.hash,
-        ) ??
+        matching(known, (one) => one.arrivedMs === replay.knownMs, lines, replay) ??
         matching(
           records({ ...replay, knownMs: Number.POSITIVE_INFINITY }).sort(byTime),
           (one) => one.atMs === replay.toMs,
-          (some) => hash(some) === replay.hash,
+          lines,
+          replay,
         )
-      if (decided === undefined) return missing(linesIn(known, read, core.data).length, replay)
+      if (decided === undefined) return missing(lines(known).length, replay)
       return compare(finding, rerun(open(), decided, replay))
     },
   }
@@ -140,21 +137,27 @@ function linesIn(records: readonly (Reading | AssetEvent)[], read: WhatIsRead, c
 
 type Records = readonly (Reading | AssetEvent)[]
 
-/** All of them, or all but some at the edge: of these the last or, where they came late, the first. */
+/** All of them, or all but the last or the first of those at the edge: as many as there are too many. */
 function matching(
   records: Records,
   isAtEdge: (record: Reading | AssetEvent) => boolean,
-  fits: (some: Records) => boolean,
+  lines: (some: Records) => string[],
+  { records: expected, hash }: Replay,
 ): Records | undefined {
-  if (fits(records)) return records
+  const fits = (some: Records) => hashOf(lines(some)) === hash
+  const excess = lines(records).length - expected
+  if (excess === 0) return fits(records) ? records : undefined
   const edge = records.filter(isAtEdge)
-  const without = (some: Records) => {
-    const left = new Set(some)
-    return records.filter((one) => !left.has(one))
-  }
-  for (let count = 1; count <= edge.length; count++) {
-    for (const some of [without(edge.slice(-count)), without(edge.slice(0, count))])
-      if (fits(some)) return some
+  for (const side of [edge.toReversed(), edge]) {
+    const dropped = new Set<Reading | AssetEvent>()
+    let left = excess
+    for (const one of side) {
+      if (left <= 0) break
+      dropped.add(one)
+      left -= lines([one]).length
+    }
+    const some = records.filter((one) => !dropped.has(one))
+    if (left === 0 && fits(some)) return some
   }
   return undefined
 }
