@@ -24,9 +24,11 @@ const file = "tests/crash/plant.yaml"
 const source = readFileSync(file, "utf8")
 const startMs = Date.UTC(2026, 0, 1)
 
-/** The plant with another limit for a warning: each change ends what its rule had found. */
-function changed(above: number): string {
-  const text = source.replace("severity: warning, above: 5", `severity: warning, above: ${above}`)
+/** The plant with another limit for a warning; with `onChange: reset` each change ends what its rule had found. */
+function changed(above: number, onChange: "keep" | "reset" = "keep"): string {
+  const text = source
+    .replace("severity: warning, above: 5", `severity: warning, above: ${above}`)
+    .replace("signal: vibration\n    params:", `signal: vibration\n    onChange: ${onChange}\n    params:`)
   if (!text.includes(`severity: warning, above: ${above}`))
     throw new Error(`${file} has no such limit any more`)
   return text
@@ -61,42 +63,48 @@ async function withPlant(plantClock: "wall" | "event", work: (app: App) => Promi
   }
 }
 
-test("rules that change while data flows: the log, replayed into fresh rules, gives the same detections byte for byte", async () => {
-  const pipeline = await startPipeline({ plant: file, plantClock: "event" })
-  const directory = await scratchDirectory()
-  try {
-    const { app } = pipeline
-    const loads = createLoad(7, 4).gateways.map((messages) =>
-      messages.map(({ topic, payload }) => ({ topic, payload: Buffer.from(payload) })),
-    )
-    const clients = await Promise.all(loads.map((_, at) => connectRaw(app.ingest.port, `gateway-${at}`)))
-    let publishing = true
-    const published = Promise.all(clients.map((client, at) => publishAll(client, loads[at] ?? []))).finally(
-      () => {
-        publishing = false
-      },
-    )
-    let changes = 0
-    while (publishing) {
-      if ((await recordsIn(app.log)) < changes * 150) {
-        await new Promise((resolve) => setImmediate(resolve))
-        continue
+test.each(["keep", "reset"] as const)(
+  "rules that change while data flows (%s): the log, replayed into fresh rules, gives the same detections byte for byte",
+  async (onChange) => {
+    const pipeline = await startPipeline({ plant: file, plantClock: "event" })
+    const directory = await scratchDirectory()
+    try {
+      const { app } = pipeline
+      const loads = createLoad(7, 4).gateways.map((messages) =>
+        messages.map(({ topic, payload }) => ({ topic, payload: Buffer.from(payload) })),
+      )
+      const clients = await Promise.all(loads.map((_, at) => connectRaw(app.ingest.port, `gateway-${at}`)))
+      let publishing = true
+      const published = Promise.all(clients.map((client, at) => publishAll(client, loads[at] ?? []))).finally(
+        () => {
+          publishing = false
+        },
+      )
+      let changes = 0
+      while (publishing) {
+        if ((await recordsIn(app.log)) < changes * 150) {
+          await new Promise((resolve) => setImmediate(resolve))
+          continue
+        }
+        changes++
+        await apply(app, changed(changes % 2 === 0 ? 5 : 4.5, onChange))
       }
-      changes++
-      await apply(app, changed(changes % 2 === 0 ? 5 : 4.5))
+      await published
+      expect(changes).toBeGreaterThan(10)
+      for (const client of clients) await client.close()
+      await pipeline.settled()
+      const live = await texts(app.log, topics.detections)
+      const ended = live.filter((text) => text.includes("rule-changed")).length
+      if (onChange === "keep") expect(ended).toBe(0)
+      else expect(ended).toBeGreaterThan(10)
+      expect(await replayed(app.log, directory)).toEqual(live)
+    } finally {
+      await pipeline.close()
+      await rm(directory, { recursive: true })
     }
-    await published
-    expect(changes).toBeGreaterThan(10)
-    for (const client of clients) await client.close()
-    await pipeline.settled()
-    const live = await texts(app.log, topics.detections)
-    expect(live.filter((text) => text.includes("rule-changed")).length).toBeGreaterThan(10)
-    expect(await replayed(app.log, directory)).toEqual(live)
-  } finally {
-    await pipeline.close()
-    await rm(directory, { recursive: true })
-  }
-}, 120_000)
+  },
+  120_000,
+)
 
 test("the first revision counts from the beginning while nothing has come in, and after all that has otherwise", async () => {
   await withPlant("event", async (app) => {
