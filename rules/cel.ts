@@ -93,6 +93,8 @@ export function compile(source: string, wanted: "bool" | "number"): Program | Pr
 function compileAnew(source: string, wanted: "bool" | "number"): Program | Problem {
   if (source.length > longest)
     return { at: 0, message: `expected at most ${longest} characters, got ${source.length}` }
+  const half = source.search(/\p{Surrogate}/u)
+  if (half !== -1) return { at: half, message: "half a character, which no text can have" }
   let translation: Translation
   try {
     translation = translate(syntax.parse(source).ast)

@@ -59,6 +59,11 @@ test("any soup of tokens is refused at a place in it, or can be run on any value
   expect(usable).toBeGreaterThan(50)
 })
 
+test("half a character is refused where it stands", () => {
+  expect(tryOut("'\ud800'")).toMatchObject({ at: 1 })
+  expect(tryOut('asset.id == "\udc00x"')).toMatchObject({ at: 13 })
+})
+
 test("any text at all is refused at a place in it, or can be run", () => {
   fc.assert(
     fc.property(
