@@ -239,7 +239,9 @@ function comesAfter(a: Waiting, b: Waiting): boolean {
 function tieOf({ record, revision }: Waiting): string {
   if (record === undefined) return `0 ${revision}`
   if (record.kind === "event") return `1 ${record.code} ${JSON.stringify(record.attributes)}`
-  return `2 ${JSON.stringify(Object.entries(record.values).sort(([a], [b]) => (a < b ? -1 : 1)))}`
+  const { values, quality, untimed } = record
+  const sorted = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `2 ${JSON.stringify([sorted.map(([signal, value]) => [signal, value, quality?.[signal]]), untimed])}`
 }
 
 export function freshState(asset: string, revision: number, atMs: number, arrivedMs: number): AssetState {

@@ -1,17 +1,15 @@
-import { v5 as uuid } from "uuid"
 import { compareSeverity, type Detection, type Evidence } from "../core/vocabulary.ts"
 import type { Lane } from "./lane.ts"
 import { type Anchor, type Brief, keyOf } from "./trail.ts"
 import { never, noDeadline, type Watch } from "./watch.ts"
 
-const namespace = "0c4d1b7e-52c2-5a34-9d0f-6f0a5b0c7d11"
 const lateNote = "found anew with what came late"
 
 /** Steps that say what was found; the others say what people did about it. */
 const findings: readonly Detection["kind"][] = ["opened", "raised", "lowered", "re-alarmed", "cleared"]
 const isFinding = ({ kind }: Pick<Detection, "kind">) => findings.includes(kind)
 
-/** An episode as it was told, or as it is found now, since the trail's older copy. */
+/** An episode as it was told, or as it is found now, since a copy of the memory. */
 type Told<Step extends Brief> = {
   readonly key: string
   readonly id: string
@@ -29,19 +27,19 @@ type Name = { readonly id: string; readonly sequence: number; readonly acknowled
 type Prove = (step: Detection) => Detection
 
 /**
- * Says what is found otherwise than it was told. `scratch` has evaluated the records of `lane` once more together with
- * what came late, and `found` this; it goes on under the ids and numbers that are told. An episode keeps its id for as
- * long as something of it is found; one that is withdrawn never comes back under its id.
+ * Says what is found otherwise than it was told. `scratch` has evaluated the records of `lane` since `base` once more,
+ * together with what came late, and `found` this; it goes on under the ids and numbers that are told. An episode keeps
+ * its id for as long as something of it is found; one that is withdrawn never comes back under its id.
  */
 export function corrections(
   scratch: Lane,
   lane: Lane,
+  base: Anchor,
   found: readonly Detection[],
   proofOf: (watch: Watch, atMs: number) => Evidence["replay"],
 ): readonly Detection[] {
-  const { older } = lane.trail
-  const was = episodesOf(older, older.told)
-  const is = episodesOf(older, found)
+  const was = episodesOf(base, base.told)
+  const is = episodesOf(base, found)
   const pairs = pair(was, is)
   const names = new Map<string, Name>()
   const told: Detection[] = []
@@ -61,9 +59,8 @@ export function corrections(
   for (const now of is) {
     if (paired.has(now)) continue
     // Nobody was told of it, so that nobody can have acknowledged it.
-    const id = uuid(`${now.id} ${scratch.trail.rewinds}`, namespace)
     const steps = found.filter(({ episode, kind }) => episode === now.id && kind !== "acknowledged")
-    names.set(now.id, tell(steps.map(prove), { id, sequence: -1, acknowledged: false }))
+    names.set(now.id, tell(steps.map(prove), { id: now.id, sequence: -1, acknowledged: false }))
   }
   goOnUnder(scratch, names)
   return told
@@ -89,7 +86,7 @@ function episodesOf<Step extends Brief>({ core }: Anchor, all: readonly Step[]):
   })
 }
 
-/** Which episode of before is which of now: that of the same id or beginning, else the first that overlaps. */
+/** Which episode of before is which of now: one that was open already, or of the same beginning, or that overlaps. */
 function pair<A extends Brief, B extends Brief>(
   was: readonly Told<A>[],
   is: readonly Told<B>[],
@@ -97,7 +94,7 @@ function pair<A extends Brief, B extends Brief>(
   const pairs = new Map<Told<A>, Told<B>>()
   const free = new Set(is)
   const ways: ((old: Told<A>, now: Told<B>) => boolean)[] = [
-    (old, now) => old.openedAtMs === now.openedAtMs && old.id === now.id,
+    (old, now) => old.id === now.id,
     (old, now) => old.openedAtMs === now.openedAtMs,
     (old, now) => now.openedAtMs <= old.endMs && old.openedAtMs <= now.endMs,
   ]

@@ -15,7 +15,7 @@ type Step = Pick<Detection, "forecast"> & {
 
 /** The condition holds with this severity: opens an episode, raises or lowers the open one, or changes nothing. */
 export function find(watch: Watch, severity: Severity, step: Step): void {
-  const { state, rule } = watch
+  const { state } = watch
   if (state.episode !== null) {
     const change = compareSeverity(severity, state.episode.severity)
     state.episode.severity = severity
@@ -23,11 +23,8 @@ export function find(watch: Watch, severity: Severity, step: Step): void {
     if (change !== 0) emit(watch, change > 0 ? "raised" : "lowered", step)
     return
   }
-  const { id, component = null, signal = null } = rule.spec
   state.episode = {
-    // The running number tells apart episodes that open at one instant; the revision is no part of it, because
-    // an edit of the rule makes no second episode.
-    id: uuid(JSON.stringify([id, watch.asset, component, signal, step.atMs, state.opened]), namespace),
+    id: idOf(watch, step.atMs),
     acknowledged: false,
     sequence: -1,
     openedAtMs: step.atMs,
@@ -39,6 +36,17 @@ export function find(watch: Watch, severity: Severity, step: Step): void {
   emit(watch, "opened", step)
   for (const guarded of watch.guarded) look(guarded, step.atMs)
   for (const follower of watch.followers) follower.rule.kind.joined?.(follower, step.atMs)
+}
+
+/**
+ * The running number tells apart episodes that open at one instant; the revision is no part of it, because an edit of
+ * the rule makes no second episode. What is opened when records are looked at again is another one than any that was
+ * told, until it is known which of these it is.
+ */
+function idOf({ rule, asset, state, lane: { rehearsal } }: Watch, atMs: number): string {
+  const { id, component = null, signal = null } = rule.spec
+  const again = rehearsal === 0 ? [] : [rehearsal]
+  return uuid(JSON.stringify([id, asset, component, signal, atMs, state.opened, ...again]), namespace)
 }
 
 /** The open episode has lasted, and is told once more, also to who has acknowledged it. */

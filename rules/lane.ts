@@ -40,8 +40,6 @@ export type Lane = LaneOf &
     parts: ReadonlySet<string>
     windows: Windows
     windowChangesMs: number
-    /** It evaluates again what was evaluated once. */
-    rehearses: boolean
   }
 
 /** What became of the samples and events that somebody watches. */
@@ -98,8 +96,8 @@ export function openLane(place: Place, core: LaneCore, saved?: Trail): Lane {
     trail: saved ?? startTrail(freshCore(core.clockMs)),
     noted: 0,
     current: undefined,
-    rehearses: false,
-    replayOf: (watch, atMs) => (lane.rehearses ? undefined : replayOf(lane, watch, atMs)),
+    rehearsal: 0,
+    replayOf: (watch, atMs) => (lane.rehearsal > 0 ? undefined : replayOf(lane, watch, atMs)),
   }
   arrange(lane, place)
   if (saved === undefined) lane.trail = startTrail(core)
@@ -337,7 +335,10 @@ function read(lane: Lane, input: Reading, counts: Counts): Entry | undefined {
   let used = false
   for (const signal in values) {
     const feed = lane.feeds.get(signal)
-    if (feed === undefined) continue
+    if (feed === undefined) {
+      kept = false
+      continue
+    }
     const { series, watches } = feed
     const value = values[signal] ?? Number.NaN
     // As if it had never been sent: a good sample of the same time may still come.
@@ -389,18 +390,23 @@ function isMissed(lane: Lane, { atMs, values }: Reading): boolean {
 }
 
 /** All that the lane has seen since this time can be looked at again, and is not being looked at again just now. */
-function isKept({ rehearses, trail }: Lane, atMs: number): boolean {
-  return !rehearses && atMs >= trail.older.core.clockMs
+function isKept({ rehearsal, trail }: Lane, atMs: number): boolean {
+  return rehearsal === 0 && atMs >= trail.older.core.clockMs
 }
 
 /** The samples of a reading that were evaluated just now. */
 function usableOf({ feeds }: Lane, { atMs, values, quality }: Reading): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(values).filter(([signal, value]) => {
-      const markMs = feeds.get(signal)?.series.markMs
-      return markMs === atMs && isUsable(value, quality?.[signal])
-    }),
-  )
+  const usable: Record<string, number> = {}
+  for (const signal in values) {
+    const value = values[signal]
+    if (
+      value !== undefined &&
+      feeds.get(signal)?.series.markMs === atMs &&
+      isUsable(value, quality?.[signal])
+    )
+      usable[signal] = value
+  }
+  return usable
 }
 
 function happen(lane: Lane, event: AssetEvent): Entry | undefined {

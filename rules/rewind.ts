@@ -1,7 +1,7 @@
 import { corrections } from "./corrections.ts"
 import { type Counts, drain, eventName, type Lane, moveLane, openLane, takeEntry } from "./lane.ts"
 import { copyOf } from "./memory.ts"
-import { type Entry, keyOf, note, replayOf } from "./trail.ts"
+import { type Entry, keyOf, note, replayOf, startTrail, type Trail } from "./trail.ts"
 
 /**
  * Puts what came late in its place among the records that are kept, evaluates these again in the order of their times,
@@ -52,30 +52,44 @@ function placeOf({ atMs, clockMs = atMs }: Entry): number {
 
 function again(lane: Lane, late: Entry): Lane {
   note(lane)
-  const { older, entries } = lane.trail
-  const scratch = openLane(lane, copyOf(older.core))
-  scratch.rehearses = true
+  const { trail } = lane
+  // From the newer copy where what came late is newer than all that it knows: that is less to be done again.
+  const isRecent = trail.newer !== null && late.atMs >= trail.newer.core.clockMs
+  const base = isRecent && trail.newer !== null ? trail.newer : trail.older
+  const before = isRecent ? trail.entries.slice(0, trail.split) : []
+  const entries = inOrder([...trail.entries.slice(before.length), late])
+  const scratch = openLane(lane, copyOf(base.core))
+  scratch.rehearsal = trail.rewinds + 1
   const uncounted: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
-  const all = inOrder([...entries, late])
-  for (const entry of all) takeEntry(scratch, entry, uncounted)
+  for (const entry of entries) takeEntry(scratch, entry, uncounted)
   moveLane(scratch, lane.core.clockMs)
   settle(scratch, lane)
   const found = drain(scratch)
-  scratch.rehearses = false
-  scratch.trail.rewinds = lane.trail.rewinds + 1
-  const proven = { ...scratch, trail: { ...lane.trail, entries: all } }
-  const corrected = corrections(scratch, lane, found, (watch, atMs) => replayOf(proven, watch, atMs))
+  scratch.rehearsal = 0
+  if (isRecent && scratch.trail.newer === null) reachBack(scratch, trail, before)
+  scratch.trail.rewinds = trail.rewinds + 1
+  const proven = { ...scratch, trail: { ...startTrail(base.core), entries } }
+  const corrected = corrections(scratch, lane, base, found, (watch, atMs) => replayOf(proven, watch, atMs))
   scratch.outbox.push(...lane.outbox, ...corrected)
   scratch.noted = scratch.outbox.length
   return scratch
 }
 
-/** What is told by records that are not among the entries: of bad quality, or the late one itself by its arrival. */
-function settle(scratch: Lane, { core }: Lane): void {
-  for (const { signal, markMs } of core.series) {
-    const series = scratch.core.series.find((one) => one.signal === signal)
-    if (series !== undefined && series.markMs < markMs) series.markMs = markMs
+/** Puts before the scratch's trail, which begins with the newer copy, what `trail` has from before that. */
+function reachBack(scratch: Lane, trail: Trail, before: readonly Entry[]): void {
+  const { older, entries } = scratch.trail
+  const told = trail.older.told.slice(0, trail.older.told.length - (trail.newer?.told.length ?? 0))
+  scratch.trail = {
+    older: { core: trail.older.core, told: [...told, ...copyOf(older.told)] },
+    newer: older,
+    split: before.length,
+    entries: [...before, ...entries],
+    rewinds: trail.rewinds,
   }
+}
+
+/** What the records that are kept don't tell. */
+function settle(scratch: Lane, { core }: Lane): void {
   scratch.core.newestMs = Math.max(scratch.core.newestMs, core.newestMs)
   scratch.core.knownMs = Math.max(scratch.core.knownMs, core.knownMs)
   for (const watch of scratch.watches) {

@@ -14,7 +14,7 @@ import {
 } from "../core/vocabulary.ts"
 import { copyOf, type LaneCore, laneCore } from "./memory.ts"
 import { isUsable } from "./series.ts"
-import { never, type Watch } from "./watch.ts"
+import type { Watch } from "./watch.ts"
 
 /** Records between two copies of a lane's memory: at least so many newest ones can be looked at again. */
 const half = 64
@@ -127,12 +127,13 @@ export function replayOf(lane: TrailKeeper, watch: Watch, atMs: number): NonNull
   const lines: string[] = []
   // What came out of order may be older than the newest that the memory knows.
   let fromMs = older.core.newestMs
-  for (const one of lane.current === undefined ? entries : [...entries, lane.current]) {
-    const found = linesOf(one, reading, older.core)
-    if (found.length === 0) continue
-    lines.push(...found)
-    fromMs = Math.min(fromMs, one.atMs - 1)
+  const count = (one: Read) => {
+    const before = lines.length
+    addLines(lines, one, reading, older.core)
+    if (lines.length > before) fromMs = Math.min(fromMs, one.atMs - 1)
   }
+  for (const entry of entries) count(entry)
+  if (lane.current !== undefined) count(withoutRepeats(lane.current, entries))
   return {
     revision: lane.revision.number,
     state: stateOf(older.core, watches, reading.signals),
@@ -194,24 +195,61 @@ export function keyOf({ rule, signal }: { readonly rule: string; readonly signal
 }
 
 /** A record, as far as it can have decided. */
-type Read = Pick<Entry, "atMs" | "values" | "event"> | Reading | AssetEvent
+type Read = Entry | Reading | AssetEvent
 
 /** What is hashed of a record: a line for each usable sample newer than what the memory knows, or one for the event. */
-export function linesOf(
+export function linesOf(record: Read, read: WhatIsRead, core: Pick<LaneCore, "series">): string[] {
+  const lines: string[] = []
+  addLines(lines, record, read, core)
+  return lines
+}
+
+function addLines(
+  lines: string[],
   record: Read,
   { signals, hears }: WhatIsRead,
   { series }: Pick<LaneCore, "series">,
-): string[] {
+): void {
   const event =
     "kind" in record && record.kind === "event" ? record : "event" in record ? record.event : undefined
-  if (event !== undefined) return hears(event) ? [eventLine(event)] : []
+  if (event !== undefined) {
+    if (hears(event)) lines.push(eventLine(event))
+    return
+  }
   const { atMs } = record
-  const values = ("values" in record ? record.values : undefined) ?? {}
+  const values = "values" in record ? record.values : undefined
   const quality = "quality" in record ? record.quality : undefined
-  return Object.entries(values)
-    .filter(([signal, value]) => signals.has(signal) && isUsable(value, quality?.[signal]))
-    .filter(([signal]) => atMs > (series.find((one) => one.signal === signal)?.markMs ?? never))
-    .map(([signal, value]) => `${signal} ${atMs} ${value}`)
+  for (const signal in values) {
+    const value = values[signal] ?? Number.NaN
+    if (!signals.has(signal) || !isUsable(value, quality?.[signal])) continue
+    const mark = series.find((one) => one.signal === signal)
+    if (mark === undefined || atMs > mark.markMs) lines.push(sampleLine(values, signal, atMs, value))
+  }
+}
+
+/** Where much is found each sample is asked for again and again: to write a number takes longest of all. */
+const written = new WeakMap<object, Map<string, string>>()
+
+function sampleLine(values: object, signal: string, atMs: number, value: number): string {
+  let lines = written.get(values)
+  if (lines === undefined) {
+    lines = new Map()
+    written.set(values, lines)
+  }
+  const line = lines.get(signal) ?? `${signal} ${atMs} ${value}`
+  lines.set(signal, line)
+  return line
+}
+
+/** Without the samples that are among the entries already. */
+function withoutRepeats(record: Reading | AssetEvent, entries: readonly Entry[]): Reading | AssetEvent {
+  if (record.kind === "event") return record
+  const ofThen = entries.filter(({ atMs, values }) => atMs === record.atMs && values !== undefined)
+  if (ofThen.length === 0) return record
+  const values = Object.entries(record.values).filter(
+    ([signal]) => !ofThen.some((entry) => entry.values !== undefined && Object.hasOwn(entry.values, signal)),
+  )
+  return { ...record, values: Object.fromEntries(values) }
 }
 
 function eventLine({ code, atMs, attributes }: AssetEvent): string {

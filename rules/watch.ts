@@ -87,6 +87,8 @@ export type LaneOf = {
   /** The earliest deadline of the lane; it may be too early, never too late. */
   nextDueMs: number
   readonly outbox: Detection[]
+  /** 0, or which time this is that records are looked at again: what opens then is not yet what it will be told as. */
+  rehearsal: number
   /** Planned work is going on. */
   inWindow: boolean
   /** With what the verdict can be recomputed; undefined where the verdict is only recomputed. */

@@ -86,13 +86,119 @@ test("an episode that was over too soon is open again", () => {
   expect(new Set([...told, ...again].map(({ episode }) => episode)).size).toBe(1)
 })
 
-test("an episode withdrawn and found again keeps its id and goes on counting its steps", () => {
+test("an episode that was withdrawn never comes back: what is found later is another one", () => {
   const { take } = engineFor(high({ onDelay: "10m" }, {}), high({ above: 100 }, { id: "other" }))
   const found = [...take([0, 8], [12, 8]), ...take([7, 5])]
   expect(brief(found)).toEqual(["10 opened 0", "12 withdrawn 1"])
   const next = take([30, 8], [41, 8])
   expect(brief(next)).toEqual(["22 opened 0"])
   expect(next[0]?.episode).not.toBe(found[0]?.episode)
+})
+
+test("an episode that is found before another one leaves that alone", () => {
+  const { take } = engineFor(high())
+  const [opened] = take([0, 5], [10, 5], [20, 9])
+  expect(brief(take([5, 9]))).toEqual(["5 opened 0", "10 cleared 1"])
+  const [cleared] = take([30, 5])
+  expect(cleared).toMatchObject({ kind: "cleared", sequence: 1, episode: opened?.episode })
+})
+
+test("the steps of an episode are numbered on, however often it is corrected", () => {
+  const { take } = engineFor(high({ offDelay: "10m" }))
+  const told = [...take([0, 8], [10, 5], [21, 5], [30, 5], [31, 5]), ...take([15, 9], [25, 9], [41, 5])]
+  expect(brief(told)).toEqual([
+    "0 opened 0",
+    "20 cleared 1",
+    "0 amended 2",
+    "31 cleared 3",
+    "31 amended 4",
+    "40 cleared 5",
+  ])
+  expect(new Set(told.map(({ episode }) => episode)).size).toBe(1)
+})
+
+const at = (minutes: number, arrives = minutes) => ({
+  site: "north",
+  asset: "P1",
+  atMs: startMs + minutes * minute,
+  arrivedMs: startMs + arrives * minute,
+})
+const reading = (minutes: number, values: Record<string, number>, arrives = minutes): Reading => ({
+  kind: "reading",
+  ...at(minutes, arrives),
+  values,
+})
+const warm = { ...signals, temperature: { unit: "degC" } }
+const engineOver = (...rules: object[]) => engineOf([revisionOf(plantSource(warm, rules))]).engine
+
+test("signals of one late reading are judged together", () => {
+  const when = "vibration > 4.0 && temperature < 50.0"
+  const engine = engineOver({ id: "cold", kind: "expression", params: { when } })
+  const inputs = [
+    reading(0, { vibration: 3, temperature: 40 }),
+    reading(20, { vibration: 3, temperature: 40 }),
+    reading(10, { vibration: 5, temperature: 60 }, 20),
+  ]
+  expect(inputs.flatMap((one) => engine.apply(one))).toEqual([])
+})
+
+test("a timer that ran out because another signal was ahead is taken back", () => {
+  const hot = { id: "hot", kind: "threshold", signal: "temperature", params: { above: 90 } }
+  const engine = engineOver(high({ onDelay: "10m" }), hot)
+  const inputs = [
+    reading(0, { vibration: 8 }),
+    reading(15, { temperature: 20 }),
+    reading(9, { vibration: 5 }, 15),
+  ]
+  expect(inputs.flatMap((one) => engine.apply(one)).map(({ kind }) => kind)).toEqual(["opened", "withdrawn"])
+})
+
+test("a standstill that is told late takes back what was judged since", () => {
+  const engine = engineOver(high({ onDelay: "10m" }))
+  const found = [
+    ...engine.apply(reading(0, { vibration: 8 })),
+    ...engine.apply(reading(20, { vibration: 8 })),
+    ...engine.apply({ kind: "event", ...at(5, 20), code: "state", attributes: { state: "down" } }),
+  ]
+  expect(found.map(({ kind }) => kind)).toEqual(["opened", "withdrawn"])
+})
+
+test("who has acknowledged an episode need not do it again because it began earlier", () => {
+  const engine = engineOver(high())
+  engine.apply(reading(0, { vibration: 5 }))
+  const [opened] = engine.apply(reading(10, { vibration: 8 }))
+  const acknowledge = (minutes: number) =>
+    engine.apply({
+      kind: "action",
+      ...at(minutes),
+      action: "acknowledge",
+      actor: "ann",
+      reason: "seen",
+      ...(opened === undefined ? {} : { episode: opened.episode }),
+    })
+  expect(acknowledge(11)).toHaveLength(1)
+  expect(engine.apply(reading(5, { vibration: 8 }, 11)).map(({ kind }) => kind)).toEqual(["amended"])
+  expect(acknowledge(12)).toEqual([])
+})
+
+test("what was told before an edit is left alone by what comes late after it", () => {
+  const revisions = [
+    revisionOf(plantSource(signals, [high({ offDelay: "10m" })]), 1),
+    revisionOf(plantSource(signals, [high({ above: 6, offDelay: "10m" })]), 2, startMs + 60 * minute),
+  ]
+  const { engine } = engineOf(revisions)
+  const found = [
+    reading(0, { vibration: 8 }),
+    reading(30, { vibration: 5 }),
+    // The delay has run out at 40, before the edit; both happen now.
+    reading(60, { vibration: 5 }),
+    reading(62, { vibration: 5 }),
+    reading(61, { vibration: 5 }, 62),
+  ].flatMap((one) => engine.apply(one))
+  expect(found.map(({ kind, atMs }) => `${(atMs - startMs) / minute} ${kind}`)).toEqual([
+    "0 opened",
+    "40 cleared",
+  ])
 })
 
 test("a sample that is there a second time changes nothing, however late", () => {

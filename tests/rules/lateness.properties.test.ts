@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import type { Detection } from "../../core/vocabulary.ts"
+import type { Action, Detection } from "../../core/vocabulary.ts"
 import type { Engine } from "../../rules/engine.ts"
 import { engineOf, plantSource, revisionOf, startMs } from "./setup.ts"
 import { fold, standingOf } from "./standing.ts"
@@ -8,7 +8,7 @@ import { happening, type Input, rules, signals, type Times, wholeHappening } fro
 
 const minute = 60_000
 // To shrink what fails takes minutes; its seed is enough to have it again.
-const runs = { numRuns: 40, endOnFailure: true }
+const runs = { numRuns: 25, endOnFailure: true }
 
 function engineFor(some: readonly object[] = rules, more: object = {}) {
   const all = some.map((rule) => ({ ...rule, ...more }))
@@ -33,7 +33,7 @@ function sentBy(leastMinutes: number, delayMs: fc.Arbitrary<number>, what: Happe
     fc.integer({ min: 1, max: 300 }),
   )
   return fc
-    .array(fc.record({ minutes, delayMs, what }), { minLength: 1, maxLength: 120, size: "max" })
+    .array(fc.record({ minutes, delayMs, what }), { minLength: 1, maxLength: 250, size: "max" })
     .map((all): Sent[] => {
       let atMs = startMs
       return all.map(({ minutes, delayMs, what }) => {
@@ -92,14 +92,32 @@ test.each<[string, readonly object[], Happening]>([
   )
 })
 
-test("whatever comes late, the steps of an episode fit together, and incidents hold what is open", () => {
+type Deed = "nothing" | "acknowledge" | "shelve" | "unshelve"
+const deed = fc.oneof(
+  { weight: 9, arbitrary: fc.constant<Deed>("nothing") },
+  fc.constantFrom<Deed>("acknowledge", "shelve", "unshelve"),
+)
+
+function act(what: Exclude<Deed, "nothing">, { atMs }: Input, open: readonly string[]): Action | undefined {
+  const base = { kind: "action", site: "north", asset: "P1", actor: "ann", reason: "seen" } as const
+  const times = { atMs, arrivedMs: atMs }
+  if (what === "shelve") return { ...base, ...times, action: what, rule: "iso", untilMs: atMs + 200 * minute }
+  if (what === "unshelve") return { ...base, ...times, action: what, rule: "iso" }
+  const [episode] = open
+  return episode === undefined ? undefined : { ...base, ...times, action: what, episode }
+}
+
+test("whatever comes late or people do, the steps of an episode fit together, and incidents hold what is open", () => {
   fc.assert(
     // Now and then so late that its place is not kept any more.
-    fc.property(sentBy(0, fc.oneof(delay, fc.nat(5000 * minute))), (sent) => {
+    fc.property(sentBy(0, fc.oneof(delay, fc.nat(5000 * minute))), fc.infiniteStream(deed), (sent, deeds) => {
       const { engine } = engineFor()
       const folded = fold()
       for (const input of byArrival(sent)) {
         for (const step of engine.apply(input)) folded.take(step)
+        const what = deeds.next().value ?? "nothing"
+        const action = what === "nothing" ? undefined : act(what, input, folded.open())
+        for (const step of action === undefined ? [] : engine.apply(action)) folded.take(step)
         const incidents = engine.assets().flatMap((asset) => asset.incidents)
         expect(incidents.every(({ episodes }) => episodes.length > 0)).toBe(true)
         expect(incidents.flatMap(({ episodes }) => episodes).sort()).toEqual([...folded.open()].sort())
