@@ -405,22 +405,25 @@ describe("at the start", () => {
 })
 
 describe("transactions of several processes", () => {
-  test("lose no update, and a queue spares them the clashes", async () => {
+  // Nearly all: the server gives a table back a moment before it forgets what the transaction has read.
+  test("lose no update, and a queue spares them nearly all clashes", async () => {
     const all = [await open(), await open(), await open()]
     const [first] = all
     if (first === undefined) throw new Error("there are three")
     await migrate(first)
-    const clashes = () => lines.filter(({ msg }) => msg.includes("another one was in its way")).length
-    const incrementAll = (queue?: keyof Tables) =>
-      Promise.all(
+    const clashesOf = async (queue?: keyof Tables) => {
+      lines.length = 0
+      await Promise.all(
         all.flatMap((database) => Array.from({ length: 10 }, () => increment(database, queue).done())),
       )
-    await incrementAll("counter")
+      return lines.filter(({ msg }) => msg.includes("another one was in its way")).length
+    }
+    const queued = await clashesOf("counter")
     expect(await value(first)).toBe(30)
-    expect(clashes()).toBe(0)
-    await incrementAll()
+    const free = await clashesOf()
     expect(await value(first)).toBe(60)
-    expect(clashes()).toBeGreaterThan(0)
+    expect(free).toBeGreaterThan(10)
+    expect(queued * 5).toBeLessThan(free)
   })
 
   test("that clash every time give up with STORE_FAILED", async () => {
