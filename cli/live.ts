@@ -1,8 +1,9 @@
 import type { App } from "../app.ts"
 import { type Clock, every } from "../core/clock.ts"
+import type { OrderEvent } from "../core/orders.ts"
 import { topics } from "../core/topics.ts"
-import type { Detection, OrderEvent } from "../core/vocabulary.ts"
-import { print, printable, when } from "./output.ts"
+import type { Detection } from "../core/vocabulary.ts"
+import { counted, print, printable, when } from "./output.ts"
 
 const statusMs = 1000
 /** Without a terminal that can overwrite a line, the state is said this seldom. */
@@ -34,7 +35,7 @@ export async function showLive(
     before = { atMs: nowMs, samples }
     // Where the rules run in another process nobody here counts samples.
     const speed = samples === 0 ? "" : `${Math.round(rate)} samples/s   `
-    status = `plant time ${when(plantTime())}   ${speed}${seen.detections} detections   ${seen.orders} orders`
+    status = `plant time ${when(plantTime())}   ${speed}${counted(seen.detections, "detection")}   ${counted(seen.orders, "order")}`
     if (isTerminal) process.stdout.write(`\r\u001B[2K${status}`)
     else print(status)
   }

@@ -3,6 +3,8 @@ import type { App } from "../app.ts"
 import { isShared } from "../core/config.ts"
 import { MillwrightError } from "../core/errors.ts"
 import { newest } from "../core/newest.ts"
+import { orderState } from "../core/orders.ts"
+import { problems } from "../core/plant.ts"
 import { plantHistory } from "../core/plant-history.ts"
 import { authorise } from "../core/plant-register.ts"
 import { rollbackSource } from "../core/plant-rollback.ts"
@@ -11,13 +13,13 @@ import {
   type Detection,
   deadLetterReasons,
   name,
-  orderState,
   orderType,
   priority,
   severity,
   timeMs,
 } from "../core/vocabulary.ts"
 import { verifyFindings } from "../rules/verify.ts"
+import { type CommandName, commands } from "../workorders/life-cycle.ts"
 
 const limit = z.number().int().min(1).max(10_000)
 const revision = z.number().int().min(1).max(2_147_483_647)
@@ -39,9 +41,23 @@ export const operations = {
       limit: limit.max(500),
       after: z.string().optional(),
     }),
-    (app, filter) => app.workorders.list(filter),
+    async (app, filter) => {
+      const page = await app.workorders.list(filter)
+      if (page.orders.length === 0) mustBeThere(app, filter)
+      return page
+    },
   ),
   "orders.show": operation(z.object({ order: z.string() }), (app, { order }) => app.workorders.get(order)),
+  "orders.do": operation(
+    z.object({
+      order: z.string(),
+      command: z.enum(Object.keys(commands) as [CommandName, ...CommandName[]]),
+      input: z.unknown(),
+      version: z.number().int().optional(),
+      id: z.uuid().optional(),
+    }),
+    (app, ask, actor) => app.workorders.perform(ask, { actor, atMs: app.now() }),
+  ),
   "orders.verify": operation(z.object({ order: z.string() }), async (app, { order: wanted }) => {
     const { order, findingCount } = await app.workorders.get(wanted)
     const findings = await verifyFindings(order.asset, order.findings, { store: app.store, plant: app.plant })
@@ -142,7 +158,7 @@ export async function perform<K extends OperationName>(
   actor: string,
 ): Promise<ResultOf<K>> {
   const parsed = operations[name].input.safeParse(input)
-  if (!parsed.success) throw new MillwrightError("USAGE", `${name}: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success) throw new MillwrightError("USAGE", `${name}: ${problems(parsed.error).join("; ")}`)
   // The table pairs each input with its own run; the compiler can't follow that through an index.
   const run = operations[name].run as (app: App, input: unknown, actor: string) => Promise<ResultOf<K>>
   return await run(app, parsed.data, actor)
@@ -178,14 +194,37 @@ async function listBuckets(
 ) {
   // Up to and with the newest sample, since "now" on the clock `event` is that sample's own time.
   const endMs = toMs ?? app.now() + 1
-  const plant = app.catalogue.newest()?.plant
-  const assetClass = plant?.classes.find(({ id }) => id === app.catalogue.newest()?.assets.get(asset)?.class)
   const buckets = await app.store.downsample(
     { asset, signal },
     { fromMs: endMs - lastMs, toMs: endMs },
     bucketMs,
   )
-  return { unit: assetClass?.signals[signal]?.unit ?? null, buckets }
+  if (buckets.length === 0) mustBeThere(app, { asset })
+  const revision = app.catalogue.newest()
+  const ofAsset = revision?.assets.get(asset)?.class
+  const signals = revision?.plant.classes.find(({ id }) => id === ofAsset)?.signals ?? {}
+  if (buckets.length === 0 && !Object.hasOwn(signals, signal)) {
+    const known = Object.keys(signals).join(", ")
+    throw new MillwrightError("NOT_FOUND", `${asset} has no signal "${signal}": expected one of ${known}`)
+  }
+  return { unit: signals[signal]?.unit ?? null, buckets }
+}
+
+/** An empty answer about a name that was mistyped would look like good news. What once was there may still be asked for. */
+function mustBeThere(
+  app: App,
+  { site, asset, rule }: { readonly [what in "site" | "asset" | "rule"]?: string | undefined },
+): void {
+  const revision = app.catalogue.newest()
+  const sites = revision?.plant.sites.map(({ id }) => id) ?? []
+  const rules = revision?.plant.rules.map(({ id }) => id) ?? []
+  const absent = (what: string, name: string, others: readonly string[] = []) => {
+    const expected = others.length === 0 ? "" : `: expected one of ${others.join(", ")}`
+    return new MillwrightError("NOT_FOUND", `there is no ${what} "${name}" in the plant${expected}`)
+  }
+  if (site !== undefined && !sites.includes(site)) throw absent("site", site, sites)
+  if (asset !== undefined && revision?.assets.has(asset) !== true) throw absent("asset", asset)
+  if (rule !== undefined && !rules.includes(rule)) throw absent("rule", rule, rules)
 }
 
 async function listDetections(
@@ -197,11 +236,13 @@ async function listDetections(
     limit: number
   },
 ): Promise<readonly Detection[]> {
-  return newest(app.log, topics.detections, filter.limit, ({ value }) => {
+  const found = await newest(app.log, topics.detections, filter.limit, ({ value }) => {
     if (value.kind === "tick" || value.kind === "maintained") return undefined
     if (filter.asset !== undefined && value.asset !== filter.asset) return undefined
     if (filter.rule !== undefined && value.rule !== filter.rule) return undefined
     if (filter.severity !== undefined && value.severity !== filter.severity) return undefined
     return value
   })
+  if (found.length === 0) mustBeThere(app, filter)
+  return found
 }

@@ -5,7 +5,7 @@ import { Audit } from "./audit.ts"
 import type { Database } from "./db/database.ts"
 import { MillwrightError } from "./errors.ts"
 import type { Log } from "./log/log.ts"
-import { type Plant, parsePlant, type Role } from "./plant.ts"
+import { type Plant, parsePlant, plant as plantSchema, type Role } from "./plant.ts"
 import { type PlantRevision, plantRevision, topics } from "./topics.ts"
 
 type PlantTables = { plant_revision: { revision: number; content: string; announced: number } }
@@ -272,7 +272,24 @@ const lists = {
   plans: "plan",
   templates: "template",
   people: "person",
+  customers: "customer",
+  crafts: "craft",
+  stores: "store",
+  parts: "part",
+  approvals: "approval rule",
 } as const
+
+const settings = [
+  "plant",
+  "flood",
+  "priorities",
+  "dueWithin",
+  "ingest",
+  "currency",
+  "budgets",
+  "sla",
+  "failureCodes",
+] as const
 
 /** What has to be done to make the one plant the other. */
 export function differences(before: Plant | undefined, after: Plant): readonly Difference[] {
@@ -287,8 +304,10 @@ export function differences(before: Plant | undefined, after: Plant): readonly D
     }
     for (const id of old.keys()) found.push({ change: "removed", what, id })
   }
-  for (const key of ["plant", "flood", "priorities", "dueWithin", "ingest"] as const) {
-    if (!isDeepStrictEqual(before?.[key], after[key])) {
+  // What a first file leaves to the defaults is nothing to read about.
+  const usual = before ?? plantSchema.parse({ plant: after.plant, sites: after.sites })
+  for (const key of settings) {
+    if (!isDeepStrictEqual(usual[key], after[key]) || (before === undefined && key === "plant")) {
       found.push({ change: before === undefined ? "added" : "changed", what: "setting", id: key })
     }
   }

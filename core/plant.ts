@@ -3,9 +3,38 @@ import { parse } from "yaml"
 import { z } from "zod"
 import { duration } from "./duration.ts"
 import { MillwrightError } from "./errors.ts"
+import {
+  type ApprovalRule,
+  approvalRule,
+  type Budget,
+  budget,
+  craft,
+  customer,
+  delegate,
+  type FailureCodes,
+  failureCodes,
+  part,
+  sla,
+  store,
+  type Template,
+  template,
+  warranty,
+  workingTime,
+} from "./plant-work.ts"
 import { criticality, name, orderType, priority, scalar, severity } from "./vocabulary.ts"
 
-const roles = ["requester", "technician", "planner", "engineer", "supervisor", "auditor", "admin"] as const
+const roles = [
+  "requester",
+  "customer",
+  "technician",
+  "contractor",
+  "storekeeper",
+  "planner",
+  "engineer",
+  "supervisor",
+  "auditor",
+  "admin",
+] as const
 export type Role = (typeof roles)[number]
 
 const signal = z.strictObject({
@@ -36,6 +65,9 @@ const asset = z.strictObject({
   criticality: criticality.default("B"),
   location: z.string().optional(),
   attributes: z.record(z.string(), scalar).default({}),
+  /** Who pays for work on it. */
+  costCentre: name.optional(),
+  warranty: warranty.optional(),
 })
 export type Asset = z.infer<typeof asset>
 
@@ -140,22 +172,22 @@ const plan = z.strictObject({
 })
 export type PlanSpec = z.infer<typeof plan>
 
-const template = z.strictObject({
-  id: name,
-  /** {asset}, {component} and {signal} are filled in. */
-  title: z.string(),
-  description: z.string().default(""),
-  type: orderType.optional(),
-  tasks: z.array(z.string()).default([]),
-  estimatedHours: z.number().positive().optional(),
-})
-
 const person = z.strictObject({
   id: name,
   name: z.string(),
   roles: z.array(z.enum(roles)).min(1),
-  skills: z.array(z.string()).default([]),
+  /** Also qualifications; one with a date counts up to and with that day. */
+  skills: z
+    .array(z.union([z.string().min(1), z.strictObject({ skill: z.string().min(1), until: z.iso.date() })]))
+    .default([]),
+  /** What they do by the hour: its rate is what their labour costs. */
+  craft: name.optional(),
+  /** Decides in their place, also on approvals. */
+  delegate: delegate.optional(),
+  /** Of somebody with the role customer: whose orders they see. */
+  customer: name.optional(),
 })
+export type Person = z.infer<typeof person>
 
 const site = z.strictObject({
   id: name,
@@ -167,6 +199,8 @@ const site = z.strictObject({
       "not a time zone of the IANA list",
     )
     .default("UTC"),
+  /** Without it the site works at all times. */
+  workingTime: workingTime.optional(),
 })
 
 /** Default priority (1 most urgent) by severity and asset criticality. */
@@ -233,6 +267,19 @@ export const plant = z
     plans: z.array(plan).default([]),
     templates: z.array(template).default([]),
     people: z.array(person).default([]),
+    customers: z.array(customer).default([]),
+    /** ISO 4217. */
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/, "expected three letters such as EUR")
+      .default("EUR"),
+    crafts: z.array(craft).default([]),
+    stores: z.array(store).default([]),
+    parts: z.array(part).default([]),
+    approvals: z.array(approvalRule).default([]),
+    budgets: z.array(budget).default([]),
+    sla: sla.prefault({}),
+    failureCodes: z.array(failureCodes).default([]),
     priorities,
     /** Time until due by priority, where neither rule nor plan states one. */
     dueWithin: z
@@ -250,15 +297,22 @@ type Unchecked = {
   readonly assets: readonly Asset[]
   readonly rules: readonly RuleSpec[]
   readonly plans: readonly PlanSpec[]
-  readonly templates: readonly { id: string }[]
-  readonly people: readonly { id: string }[]
+  readonly templates: readonly Template[]
+  readonly people: readonly Person[]
+  readonly customers: readonly { id: string }[]
+  readonly crafts: readonly { id: string }[]
+  readonly stores: readonly { id: string; site: string }[]
+  readonly parts: readonly { id: string; reorderAt: Readonly<Record<string, number>> }[]
+  readonly approvals: readonly ApprovalRule[]
+  readonly budgets: readonly Budget[]
+  readonly failureCodes: readonly FailureCodes[]
 }
 
 /** Every id is unique in its list and every reference names something that is there. */
 function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
   const say = (path: (string | number)[], message: string) =>
     context.addIssue({ code: "custom", path, message })
-  const ids = (key: keyof Unchecked): Set<string> => {
+  const ids = (key: Exclude<keyof Unchecked, "budgets" | "failureCodes">): Set<string> => {
     const seen = new Set<string>()
     content[key].forEach(({ id }, at) => {
       if (seen.has(id)) say([key, at, "id"], `"${id}" is there twice`)
@@ -271,8 +325,13 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
     class: ids("classes"),
     asset: ids("assets"),
     template: ids("templates"),
+    person: ids("people"),
+    customer: ids("customers"),
+    craft: ids("crafts"),
+    store: ids("stores"),
+    part: ids("parts"),
   }
-  for (const key of ["rules", "maintenanceWindows", "plans", "people"] as const) ids(key)
+  for (const key of ["rules", "maintenanceWindows", "plans", "approvals"] as const) ids(key)
   const mustKnow = (what: keyof typeof known, id: string | undefined, path: (string | number)[]) => {
     if (id !== undefined && !known[what].has(id)) say(path, `there is no ${what} "${id}" in this file`)
   }
@@ -298,6 +357,63 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
   })
   content.plans.forEach((one, at) => {
     mustKnow("template", one.template, ["plans", at, "template"])
+  })
+  checkWorkReferences(content, mustKnow, say)
+}
+
+type Know = (
+  what: "class" | "template" | "person" | "customer" | "craft" | "store" | "part" | "site",
+  id: string | undefined,
+  path: (string | number)[],
+) => void
+
+function checkWorkReferences(
+  content: Unchecked,
+  mustKnow: Know,
+  say: (path: (string | number)[], message: string) => void,
+): void {
+  content.templates.forEach(({ tasks, checklist, materials }, at) => {
+    const path = ["templates", at]
+    tasks.forEach((task, number) => {
+      mustKnow("craft", task.craft, [...path, "tasks", number, "craft"])
+      mustKnow("person", task.assignee, [...path, "tasks", number, "assignee"])
+    })
+    checklist.forEach(({ onFail }, number) => {
+      if (onFail !== false)
+        mustKnow("template", onFail.template, [...path, "checklist", number, "onFail", "template"])
+    })
+    materials.forEach(({ part, store }, number) => {
+      mustKnow("part", part, [...path, "materials", number, "part"])
+      mustKnow("store", store, [...path, "materials", number, "store"])
+    })
+  })
+  content.people.forEach(({ craft, delegate, customer }, at) => {
+    mustKnow("craft", craft, ["people", at, "craft"])
+    mustKnow("person", delegate?.to, ["people", at, "delegate", "to"])
+    mustKnow("customer", customer, ["people", at, "customer"])
+  })
+  content.stores.forEach(({ site }, at) => {
+    mustKnow("site", site, ["stores", at, "site"])
+  })
+  content.parts.forEach(({ reorderAt }, at) => {
+    for (const store of Object.keys(reorderAt)) mustKnow("store", store, ["parts", at, "reorderAt", store])
+  })
+  content.approvals.forEach(({ for: wanted, levels }, at) => {
+    for (const id of wanted.class ?? []) mustKnow("class", id, ["approvals", at, "for", "class"])
+    for (const id of wanted.site ?? []) mustKnow("site", id, ["approvals", at, "for", "site"])
+    levels.forEach(({ by }, number) => {
+      if (typeof by === "string") return
+      for (const id of by) mustKnow("person", id, ["approvals", at, "levels", number, "by"])
+    })
+  })
+  const budgets = new Set<string>()
+  content.budgets.forEach(({ costCentre, year }, at) => {
+    const key = `${costCentre} ${year}`
+    if (budgets.has(key)) say(["budgets", at], `the budget of ${costCentre} for ${year} is there twice`)
+    budgets.add(key)
+  })
+  content.failureCodes.forEach((one, at) => {
+    mustKnow("class", one.class, ["failureCodes", at, "class"])
   })
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { type OrderEvent, type OrderRequest, orderEvent, orderRequest } from "./orders.ts"
 import {
   type AlarmStep,
   type Announcement,
@@ -9,10 +10,6 @@ import {
   deadLetter,
   detectionRecord,
   name,
-  type OrderEvent,
-  type OrderRequest,
-  orderEvent,
-  orderRequest,
   type TelemetryRecord,
   telemetryRecord,
   timeMs,

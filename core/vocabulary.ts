@@ -286,19 +286,6 @@ export const orderTypes = ["reactive", "preventive", "predictive", "installation
 export const orderType = z.enum(orderTypes)
 export type OrderType = z.infer<typeof orderType>
 
-/** What made an order: a rule's episode, or one occurrence of a plan. */
-const trigger = z.discriminatedUnion("kind", [
-  z.object({
-    kind: z.literal("rule"),
-    rule: name,
-    ruleKind: z.string(),
-    revision: z.number().int().positive(),
-    episode: z.uuid(),
-  }),
-  z.object({ kind: z.literal("plan"), plan: name, revision: z.number().int().positive(), dueMs: timeMs }),
-])
-export type Trigger = z.infer<typeof trigger>
-
 /** A step of an episode as an order keeps it. */
 export const finding = detection.pick({
   episode: true,
@@ -317,98 +304,6 @@ export const finding = detection.pick({
   evidence: true,
 })
 export type Finding = z.infer<typeof finding>
-
-/** Asks for an order. `order` is made from what caused it, so a repeat asks for the same one. */
-const openOrder = z.object({
-  kind: z.literal("open"),
-  order: z.uuid(),
-  type: orderType,
-  site: name,
-  asset: name,
-  component: name.nullable(),
-  /** Two requests with one key concern one need: while an order for it is open, the second is merged into it. */
-  mergeKey: z.string(),
-  title: z.string(),
-  description: z.string(),
-  template: name.nullable(),
-  tasks: z.array(z.string()),
-  estimatedHours: z.number().nullable(),
-  priority,
-  priorityReason: z.string(),
-  /** Event time: when the need was seen, and until when it should be met. */
-  atMs: timeMs,
-  dueMs: timeMs,
-  trigger,
-  findings: z.array(finding),
-})
-export type OpenOrder = z.infer<typeof openOrder>
-
-/** A later step of the episode behind an order: kept as a finding; the priority only ever rises. */
-const amendOrder = z.object({
-  kind: z.literal("amend"),
-  order: z.uuid(),
-  asset: name,
-  priority,
-  priorityReason: z.string(),
-  dueMs: timeMs,
-  atMs: timeMs,
-  finding,
-})
-export type AmendOrder = z.infer<typeof amendOrder>
-
-/** The plant itself recorded work (a component was installed) that meets what rules had asked for until then. */
-const settleOrder = z.object({
-  kind: z.literal("settle"),
-  asset: name,
-  component: name,
-  atMs: timeMs,
-  reason: z.string(),
-})
-export type SettleOrder = z.infer<typeof settleOrder>
-
-export const orderRequest = z.discriminatedUnion("kind", [openOrder, amendOrder, settleOrder])
-export type OrderRequest = z.infer<typeof orderRequest>
-
-/** States an order can be in; the life cycle of docs/decisions/ adds the steps between. */
-export const orderState = z.enum(["requested", "completed"])
-export type OrderState = z.infer<typeof orderState>
-
-/** An order as the store holds it and others see it. */
-export const workOrder = z.object({
-  id: z.uuid(),
-  number: z.string(),
-  type: orderType,
-  state: orderState,
-  site: name,
-  asset: name,
-  component: name.nullable(),
-  mergeKey: z.string(),
-  title: z.string(),
-  description: z.string(),
-  template: name.nullable(),
-  tasks: z.array(z.string()),
-  estimatedHours: z.number().nullable(),
-  priority,
-  priorityReason: z.string(),
-  requestedMs: timeMs,
-  dueMs: timeMs,
-  finishedMs: timeMs.nullable(),
-  trigger,
-  findings: z.array(finding),
-  version: z.number().int().positive(),
-})
-export type WorkOrder = z.infer<typeof workOrder>
-
-/** What happened to an order. `sequence` counts per order from 1; `actor` is a person's id or `system`. */
-export const orderEvent = z.object({
-  kind: z.enum(["created", "merged", "amended", "completed"]),
-  sequence: z.number().int().positive(),
-  atMs: timeMs,
-  actor: z.string(),
-  note: z.string(),
-  order: workOrder,
-})
-export type OrderEvent = z.infer<typeof orderEvent>
 
 export const deadLetterReasons = [
   "unknown-topic",

@@ -4,8 +4,9 @@ import type { Database } from "../core/db/database.ts"
 import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
 import { Replaced } from "../core/db/replaced.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../core/log/log.ts"
+import type { OrderEvent } from "../core/orders.ts"
 import { type Topic, topics } from "../core/topics.ts"
-import type { DetectionRecord, OrderEvent } from "../core/vocabulary.ts"
+import type { DetectionRecord } from "../core/vocabulary.ts"
 import type { MqttSide } from "./mqtt-side.ts"
 
 type AnnouncerContext = {

@@ -1,6 +1,6 @@
 import type { Catalogue, Revision } from "../core/catalogue.ts"
+import type { OpenOrder } from "../core/orders.ts"
 import { occurrencesOf } from "../core/schedule.ts"
-import type { OpenOrder } from "../core/vocabulary.ts"
 import { type Assignment, missedInWords, requestForPlan } from "./plans.ts"
 import type { PartitionState, Planned } from "./state.ts"
 

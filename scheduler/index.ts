@@ -6,10 +6,10 @@ import type { PlanSpec, Plant } from "../core/plant.ts"
 import { shortestInterval } from "../core/schedule.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
+import { timeZoneOf } from "../core/wording.ts"
 import { createPartitions } from "./partitions.ts"
 import { assetsFor } from "./plans.ts"
 import { createStore } from "./store.ts"
-import { timeZoneOf } from "./wording.ts"
 
 const group = "scheduler"
 const tickMs = 1000

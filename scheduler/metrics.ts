@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client"
-import type { OrderRequest } from "../core/vocabulary.ts"
+import type { OrderRequest } from "../core/orders.ts"
 
 export type SchedulerMetrics = {
   /** To be called once the requests are durable. */

@@ -1,6 +1,7 @@
 import type { Revision } from "../core/catalogue.ts"
+import type { OrderRequest } from "../core/orders.ts"
 import type { PlantClock } from "../core/service.ts"
-import type { DetectionRecord, OrderRequest } from "../core/vocabulary.ts"
+import type { DetectionRecord } from "../core/vocabulary.ts"
 import { createCalendar, type Revisions } from "./calendar.ts"
 import type { Assignment } from "./plans.ts"
 import { requestFor, settleRequest } from "./requests.ts"

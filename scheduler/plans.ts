@@ -1,9 +1,10 @@
 import type { Revision } from "../core/catalogue.ts"
+import { jobOf, noJob, worded } from "../core/job.ts"
 import { partitionOf } from "../core/log/partition.ts"
+import type { OpenOrder } from "../core/orders.ts"
 import { type Asset, matches, type PlanSpec } from "../core/plant.ts"
-import type { OpenOrder } from "../core/vocabulary.ts"
+import { fillIn, localTime, timeZoneOf } from "../core/wording.ts"
 import { mergeKey, orderOfOccurrence } from "./identity.ts"
-import { fillIn, localTime, timeZoneOf } from "./wording.ts"
 
 /** A plan on one of the assets that it is for. */
 export type Assignment = {
@@ -60,14 +61,14 @@ export function requestForPlan(
     title: fillIn(template?.title ?? plan.id, place),
     description: missed === undefined ? description : `${description}\n\n${missed}`.trimStart(),
     template: plan.template,
-    tasks: (template?.tasks ?? []).map((task) => fillIn(task, place)),
-    estimatedHours: template?.estimatedHours ?? null,
+    job: worded(template === undefined ? noJob : jobOf(template), (text) => fillIn(text, place)),
     priority: plan.priority,
     priorityReason: `set by the plan ${plan.id}`,
     atMs,
     dueMs,
     trigger: { kind: "plan", plan: plan.id, revision: changedIn, dueMs },
     findings: [],
+    costCentre: asset.costCentre ?? null,
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Revision } from "../core/catalogue.ts"
+import { jobOf, noJob, worded } from "../core/job.ts"
+import type { OrderRequest, SettleOrder } from "../core/orders.ts"
 import type { RuleSpec } from "../core/plant.ts"
 import {
   compareSeverity,
@@ -7,14 +9,12 @@ import {
   finding,
   isAboutSensor,
   type Maintained,
-  type OrderRequest,
   type OrderType,
-  type SettleOrder,
 } from "../core/vocabulary.ts"
+import { fillIn, localTime, timeZoneOf } from "../core/wording.ts"
 import { mergeKey, orderOfEpisode } from "./identity.ts"
 import { timeAllowed, urgencyOf } from "./priority.ts"
 import type { PartitionState } from "./state.ts"
-import { fillIn, localTime, timeZoneOf } from "./wording.ts"
 
 type Episodes = PartitionState["episodes"]
 type RuleOrder = NonNullable<RuleSpec["order"]>
@@ -70,12 +70,12 @@ function openRequest(
     title: template === undefined ? titleOf(detection, ruleTitle) : fillIn(template.title, detection),
     description: fillIn(template?.description ?? "", detection) || detection.reason,
     template: template?.id ?? null,
-    tasks: (template?.tasks ?? []).map((task) => fillIn(task, detection)),
-    estimatedHours: template?.estimatedHours ?? null,
+    job: worded(template === undefined ? noJob : jobOf(template), (text) => fillIn(text, detection)),
     ...urgency(detection, settings, revision),
     atMs,
     trigger: { kind: "rule", rule, ruleKind, revision: detection.revision, episode },
     findings: [findingOf(detection)],
+    costCentre: revision.assets.get(asset)?.costCentre ?? null,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AmendOrder, OpenOrder, OrderEvent, OrderRequest, SettleOrder } from "../core/vocabulary.ts"
+import type { AmendOrder, OpenOrder, OrderRequest, SettleOrder } from "../core/orders.ts"
 import {
   amendOrder,
   type Change,
@@ -34,7 +34,7 @@ export class OrderBook {
   readonly merged = new Map<string, string>()
   /** By place; each newer than what the store has. */
   readonly replaced = new Map<string, Replacement>()
-  readonly events: OrderEvent[] = []
+  readonly changes: Change[] = []
   lastNumber: number
   private readonly created = new Set<string>()
   private readonly updated = new Set<string>()
@@ -113,11 +113,12 @@ export class OrderBook {
     return id === undefined ? undefined : this.orders.get(id)
   }
 
-  private write(change: Change | undefined, outcome: Outcome): Outcome {
+  /** Writes what became of an order. */
+  write(change: Change | undefined, outcome: Outcome): Outcome {
     if (change === undefined) return "repeated"
     const { id } = change.kept.order
     this.keep(change.kept)
-    this.events.push(change.event)
+    this.changes.push(change)
     if (!this.created.has(id)) this.updated.add(id)
     return outcome
   }

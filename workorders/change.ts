@@ -1,14 +1,22 @@
 /** What a request does to one order: pure, so that the same requests always make the same orders. */
-import type {
-  AmendOrder,
-  Finding,
-  OpenOrder,
-  OrderEvent,
-  SettleOrder,
-  Trigger,
-  WorkOrder,
-} from "../core/vocabulary.ts"
+import {
+  type AmendOrder,
+  notClosed,
+  noWork,
+  type OpenOrder,
+  type OrderEvent,
+  type OrderState,
+  type Origin,
+  type SettleOrder,
+  type Trigger,
+  type WorkOrder,
+} from "../core/orders.ts"
+import type { Finding } from "../core/vocabulary.ts"
+import { type Entry, entryOf } from "./chain.ts"
 import { formatNumber } from "./number.ts"
+
+/** Who acts where no person does. */
+export const system = "system"
 
 /** An order with what the store remembers beside it. */
 export type KeptOrder = {
@@ -17,10 +25,12 @@ export type KeptOrder = {
   readonly findingCount: number
   /** The newest sequence taken from each episode. */
   readonly episodes: Readonly<Record<string, number>>
+  /** The hash of the newest entry of its history; empty before the first. */
+  readonly head: string
 }
 
-/** An order as it becomes, and the event that tells of it. */
-export type Change = { readonly kept: KeptOrder; readonly event: OrderEvent }
+/** An order as it becomes, the event that tells of it, and the entry of its history. */
+export type Change = { readonly kept: KeptOrder; readonly event: OrderEvent; readonly entry: Entry }
 
 /**
  * Findings kept with an order: how it began, and what came last. Each event carries them all, and a finding can
@@ -30,38 +40,79 @@ const firstFindings = 5
 const newestFindings = 15
 
 export function openOrder(request: OpenOrder, number: number): Change {
-  const { kind, order: id, atMs, findings, ...content } = request
+  const { kind, order: id, atMs, findings, origin = ofThePipeline, ...content } = request
   const order: WorkOrder = {
     ...content,
+    ...origin,
+    title: withoutNul(content.title),
     id,
     number: formatNumber(number),
     state: "requested",
     requestedMs: atMs,
     finishedMs: null,
     findings: [],
-    version: 1,
+    approval: null,
+    bids: [],
+    planned: null,
+    postponed: [],
+    assignees: [],
+    work: noWork,
+    closing: notClosed,
+    sla: null,
+    attachments: [],
+    links: [],
+    duplicateOf: null,
+    followUps: [],
+    version: 0,
   }
-  const kept = withFindings({ order, findingCount: 0, episodes: {} }, findings)
-  return { kept, event: eventOf(kept.order, "created", atMs, because(request)) }
+  const actor = request.trigger.kind === "person" ? request.trigger.by : system
+  const opened = withFindings({ order, findingCount: 0, episodes: {}, head: "" }, findings)
+  return changed(opened, { kind: "created", atMs, actor, note: because(request), detail: contentOf(request) })
+}
+
+const ofThePipeline: Origin = {
+  requester: { kind: "system", id: null, name: system, contact: null },
+  fields: {},
+  customer: null,
+  salesOrder: null,
+  parent: null,
 }
 
 /** A second request for a need that an open order already covers. */
 export function mergeInto(kept: KeptOrder, request: OpenOrder): Change {
   const { kept: urgent, notes } = asUrgentAs(withFindings(kept, request.findings), request)
-  return changed(urgent, "merged", request.atMs, [because(request), ...notes])
+  const note = [because(request), ...notes].join("; ")
+  return changed(urgent, told("merged", request.atMs, note, contentOf(request)))
 }
 
 /** Undefined for a repeat. */
 export function amendOrder(kept: KeptOrder, request: AmendOrder): Change | undefined {
-  if (!isNew(kept, request.finding)) return undefined
-  const amended = withFindings(kept, [request.finding])
+  const { finding, atMs } = request
+  if (!isNew(kept, finding)) return undefined
+  const amended = withFindings(kept, [finding])
+  if (isUnfounded(amended)) {
+    const order: WorkOrder = { ...amended.order, state: "cancelled", finishedMs: atMs }
+    const note = `with what came late there is nothing to be found any more: ${finding.reason}`
+    return changed({ ...amended, order }, told("cancelled", atMs, note, contentOf(request)))
+  }
   const { kept: urgent, notes } = asUrgentAs(amended, request)
-  return changed(urgent, "amended", request.atMs, [
-    request.finding.kind === "amended"
-      ? request.finding.reason
-      : `${request.finding.kind}: ${request.finding.reason}`,
-    ...notes,
-  ])
+  const first = finding.kind === "amended" ? finding.reason : `${finding.kind}: ${finding.reason}`
+  return changed(urgent, told("amended", atMs, [first, ...notes].join("; "), contentOf(request)))
+}
+
+/** All that it was asked for was taken back, and nobody has looked at it yet. */
+function isUnfounded({ order, findingCount }: KeptOrder): boolean {
+  const { state, trigger, findings } = order
+  if (state !== "requested" || trigger.kind !== "rule" || findingCount > findings.length) return false
+  const newest = new Map(findings.map(({ episode, kind }) => [episode, kind]))
+  return [...newest.values()].every((kind) => kind === "withdrawn")
+}
+
+/** Findings are in the order itself. */
+function contentOf(request: OpenOrder | AmendOrder): unknown {
+  if (request.kind === "open") return { ...request, findings: request.findings.length }
+  const { episode, sequence } = request.finding
+  return { ...request, finding: { episode, sequence } }
 }
 
 /**
@@ -71,6 +122,9 @@ export function amendOrder(kept: KeptOrder, request: AmendOrder): Change | undef
 export function isMetBy({ order }: KeptOrder, { asset, component, atMs }: SettleOrder): boolean {
   return (
     isOpen(order) &&
+    // Who is at work on it says themselves when it is done.
+    order.state !== "in-progress" &&
+    order.state !== "on-hold" &&
     order.trigger.kind === "rule" &&
     order.asset === asset &&
     order.component === component &&
@@ -79,13 +133,17 @@ export function isMetBy({ order }: KeptOrder, { asset, component, atMs }: Settle
   )
 }
 
-export function settleOrder(kept: KeptOrder, { atMs, reason }: SettleOrder): Change {
+export function settleOrder(kept: KeptOrder, request: SettleOrder): Change {
+  const { atMs, reason } = request
   const order: WorkOrder = { ...kept.order, state: "completed", finishedMs: atMs }
-  return changed({ ...kept, order }, "completed", atMs, [reason])
+  return changed({ ...kept, order }, told("completed", atMs, reason, request))
 }
 
-export function isOpen({ state }: WorkOrder): boolean {
-  return state !== "completed"
+const finished: readonly OrderState[] = ["rejected", "completed", "verified", "closed", "cancelled"]
+
+/** Its need still stands. */
+export function isOpen({ state }: Pick<WorkOrder, "state">): boolean {
+  return !finished.includes(state)
 }
 
 function isNew({ episodes }: KeptOrder, { episode, sequence }: Finding): boolean {
@@ -96,13 +154,14 @@ function withFindings(kept: KeptOrder, findings: readonly Finding[]): KeptOrder 
   return findings.reduce((to, finding) => (isNew(to, finding) ? withFinding(to, finding) : to), kept)
 }
 
-function withFinding({ order, findingCount, episodes }: KeptOrder, finding: Finding): KeptOrder {
+function withFinding({ order, findingCount, episodes, head }: KeptOrder, finding: Finding): KeptOrder {
   const findings = [...order.findings, finding]
   if (findings.length > firstFindings + newestFindings) findings.splice(firstFindings, 1)
   return {
     order: { ...order, findings },
     findingCount: findingCount + 1,
     episodes: { ...episodes, [finding.episode]: finding.sequence },
+    head,
   }
 }
 
@@ -124,14 +183,27 @@ function asUrgentAs(kept: KeptOrder, asked: Urgency): { kept: KeptOrder; notes: 
   return { kept: { ...kept, order }, notes }
 }
 
-function changed(kept: KeptOrder, kind: OrderEvent["kind"], atMs: number, notes: readonly string[]): Change {
-  const order = { ...kept.order, version: kept.order.version + 1 }
-  return { kept: { ...kept, order }, event: eventOf(order, kind, atMs, notes.join("; ")) }
-}
+export type Told = Pick<OrderEvent, "kind" | "atMs" | "actor" | "note"> & { readonly detail: unknown }
+
+const told = (kind: OrderEvent["kind"], atMs: number, note: string, detail: unknown): Told => ({
+  kind,
+  atMs,
+  actor: system,
+  note,
+  detail,
+})
 
 /** Every change is one event, so an order's version is also the sequence of its newest event. */
-function eventOf(order: WorkOrder, kind: OrderEvent["kind"], atMs: number, note: string): OrderEvent {
-  return { kind, sequence: order.version, atMs, actor: "system", note, order }
+export function changed(kept: KeptOrder, { detail, note, ...rest }: Told): Change {
+  const order = { ...kept.order, version: kept.order.version + 1 }
+  const event: OrderEvent = { ...rest, note: withoutNul(note), sequence: order.version, order }
+  const entry = entryOf(event, detail, kept.head)
+  return { kept: { ...kept, order, head: entry.hash }, event, entry }
+}
+
+/** PostgreSQL's text has none: the audit's hash is of what can be kept. */
+function withoutNul(text: string): string {
+  return text.replaceAll("\0", "\ufffd")
 }
 
 function because({ trigger, findings }: OpenOrder): string {
@@ -140,7 +212,18 @@ function because({ trigger, findings }: OpenOrder): string {
 }
 
 function cause(trigger: Trigger): string {
-  return trigger.kind === "rule" ? `rule ${trigger.rule}` : `plan ${trigger.plan}, due ${iso(trigger.dueMs)}`
+  switch (trigger.kind) {
+    case "rule":
+      return `rule ${trigger.rule}`
+    case "plan":
+      return `plan ${trigger.plan}, due ${iso(trigger.dueMs)}`
+    case "person":
+      return `asked for by ${trigger.by}`
+    case "public":
+      return "asked for at the asset, without an account"
+    case "order":
+      return `work on ${trigger.number}${trigger.check === null ? "" : `, check ${trigger.check} failed`}`
+  }
 }
 
 function iso(ms: number): string {

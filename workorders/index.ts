@@ -2,18 +2,20 @@ import { every } from "../core/clock.ts"
 import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
 import { Replaced } from "../core/db/replaced.ts"
 import type { LogRecord, Subscription } from "../core/log/log.ts"
+import type { OrderRequest } from "../core/orders.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
-import type { OrderRequest } from "../core/vocabulary.ts"
 import type { Outcome } from "./book.ts"
+import { createDesk, type Desk } from "./desk.ts"
 import { intakeQueue, takeRequests } from "./intake.ts"
 import { workOrderMetrics } from "./metrics.ts"
+import { workOrderMigrations } from "./migrations.ts"
 import { Outbox } from "./outbox.ts"
 import { type OrderQueries, orderQueries } from "./queries.ts"
-import { type WorkOrderTables, workOrderMigrations } from "./tables.ts"
+import type { WorkOrderTables } from "./tables.ts"
 
 /** The stage, and what the CLI and the API may ask of its orders once it has started. */
-export type WorkOrders = Stage & OrderQueries
+export type WorkOrders = Stage & OrderQueries & Desk
 
 const group = "workorders"
 /** Requests of one transaction: bounds the rows of a statement and the time that others wait for the store. */
@@ -111,6 +113,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
 
   return {
     ...orderQueries(database),
+    ...createDesk({ database, newest: () => context.catalogue.newest(), partitions: log.partitions }),
     done,
 
     async prepare() {

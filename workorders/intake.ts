@@ -1,8 +1,8 @@
 import type { Kysely, Transaction } from "kysely"
-import { partitionOf } from "../core/log/partition.ts"
-import type { OrderRequest } from "../core/vocabulary.ts"
+import type { OrderRequest } from "../core/orders.ts"
 import { OrderBook, type Outcome, type Page } from "./book.ts"
-import { fromRow, toRow } from "./rows.ts"
+import { fromRow } from "./rows.ts"
+import { last, save } from "./save.ts"
 import type { OrderRow, WorkOrderTables } from "./tables.ts"
 
 type Trx = Transaction<WorkOrderTables>
@@ -73,73 +73,6 @@ export function selectOpenOn(db: Kysely<WorkOrderTables>, assets: readonly strin
     .selectAll()
     .where((order) => order("open", "=", order.lit(1)))
     .where("asset", "in", assets)
-}
-
-async function save(trx: Trx, book: OrderBook, partitions: number): Promise<void> {
-  if (book.replaced.size > 0) {
-    const replaced = [...book.replaced.values()]
-    await trx
-      .insertInto("component_replacement")
-      .values(replaced.map(({ asset, component, atMs }) => ({ asset, component, at_ms: atMs })))
-      .onConflict((conflict) =>
-        conflict.columns(["asset", "component"]).doUpdateSet({ at_ms: (row) => row.ref("excluded.at_ms") }),
-      )
-      .execute()
-  }
-  if (book.events.length === 0) return
-  // Updates first: an order that was completed makes room for the next one with its need.
-  for (const kept of book.updatedOrders()) {
-    const { id, ...content } = toRow(kept)
-    await trx.updateTable("work_order").set(content).where("id", "=", id).execute()
-  }
-  const created = book.createdOrders()
-  if (created.length > 0) {
-    await trx.insertInto("work_order").values(created.map(toRow)).execute()
-    await trx
-      .updateTable("order_sequence")
-      .set({ last: book.lastNumber })
-      .where("name", "=", "order")
-      .execute()
-  }
-  if (book.merged.size > 0) {
-    const merged = [...book.merged].map(([id, order_id]) => ({ id, order_id }))
-    await trx.insertInto("order_alias").values(merged).execute()
-  }
-  await tell(trx, book, partitions)
-}
-
-/** The same changes twice: for whoever asks later, and for whoever listens now. */
-async function tell(trx: Trx, { events }: OrderBook, partitions: number): Promise<void> {
-  const history = events.map(({ order, sequence, atMs, actor, kind, note }) => ({
-    order_id: order.id,
-    sequence,
-    at_ms: atMs,
-    actor,
-    kind,
-    note,
-  }))
-  await trx.insertInto("order_history").values(history).execute()
-  const before = await last(trx, "event")
-  const outgoing = events.map((event, at) => ({
-    id: before + 1 + at,
-    partition: partitionOf(event.order.asset, partitions),
-    event: JSON.stringify(event),
-  }))
-  await trx.insertInto("order_outbox").values(outgoing).execute()
-  await trx
-    .updateTable("order_sequence")
-    .set({ last: before + events.length })
-    .where("name", "=", "event")
-    .execute()
-}
-
-async function last(trx: Trx, name: "order" | "event"): Promise<number> {
-  const row = await trx
-    .selectFrom("order_sequence")
-    .select("last")
-    .where("name", "=", name)
-    .executeTakeFirstOrThrow()
-  return row.last
 }
 
 /** An empty list in `IN ()` is an error on PostgreSQL. */

@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry } from "prom-client"
-import type { OrderRequest } from "../core/vocabulary.ts"
+import type { OrderRequest } from "../core/orders.ts"
 import type { Outcome } from "./book.ts"
 
 type WorkOrderMetrics = {

@@ -2,8 +2,8 @@ import type { Kysely } from "kysely"
 import type { Database } from "../core/db/database.ts"
 import type { Claim, PositionTables } from "../core/db/positions.ts"
 import type { Log } from "../core/log/log.ts"
+import { orderEvent } from "../core/orders.ts"
 import { topics } from "../core/topics.ts"
-import { orderEvent } from "../core/vocabulary.ts"
 import type { WorkOrderTables } from "./tables.ts"
 
 const batch = 200

@@ -1,7 +1,8 @@
 import type { Kysely } from "kysely"
 import type { Database } from "../core/db/database.ts"
 import { MillwrightError } from "../core/errors.ts"
-import type { OrderEvent, OrderState, OrderType, WorkOrder } from "../core/vocabulary.ts"
+import type { OrderEvent, OrderState, WorkOrder } from "../core/orders.ts"
+import type { OrderType } from "../core/vocabulary.ts"
 import { formatNumber, parseNumber } from "./number.ts"
 import { fromRow, type OrderSummary, toSummary } from "./rows.ts"
 import type { WorkOrderTables } from "./tables.ts"
@@ -81,7 +82,7 @@ export function selectOrders(db: Kysely<WorkOrderTables>, filter: OrderFilter, l
   let query = db
     .selectFrom("work_order")
     .select(["id", "number", "type", "state", "site", "asset", "component", "merge_key", "title"])
-    .select(["priority", "requested_ms", "due_ms", "finished_ms", "version", "details"])
+    .select(["priority", "requested_ms", "due_ms", "finished_ms", "cost_centre", "version", "details"])
     .orderBy("number", "desc")
     .limit(limit)
   for (const key of ["state", "type", "site", "asset", "priority"] as const) {
@@ -91,7 +92,7 @@ export function selectOrders(db: Kysely<WorkOrderTables>, filter: OrderFilter, l
   return filter.after === undefined ? query : query.where("number", "<", cursor(filter.after))
 }
 
-function selectOrder(db: Kysely<WorkOrderTables>, idOrNumber: string) {
+export function selectOrder(db: Kysely<WorkOrderTables>, idOrNumber: string) {
   const query = db.selectFrom("work_order").selectAll()
   const number = parseNumber(idOrNumber)
   if (number !== undefined) return query.where("number", "=", number)

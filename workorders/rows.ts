@@ -1,25 +1,39 @@
 import { z } from "zod"
-import { finding, type WorkOrder, workOrder } from "../core/vocabulary.ts"
+import { type WorkOrder, workOrder } from "../core/orders.ts"
+import { finding } from "../core/vocabulary.ts"
 import { isOpen, type KeptOrder } from "./change.ts"
 import { formatNumber, numberIn } from "./number.ts"
 import type { OrderRow } from "./tables.ts"
+import { timerOf } from "./timers.ts"
 
-const details = workOrder.pick({
-  description: true,
-  template: true,
-  tasks: true,
-  estimatedHours: true,
-  priorityReason: true,
-  trigger: true,
-})
+/** What has a column of its own. */
+const columns = {
+  id: true,
+  number: true,
+  type: true,
+  state: true,
+  site: true,
+  asset: true,
+  component: true,
+  mergeKey: true,
+  title: true,
+  priority: true,
+  requestedMs: true,
+  dueMs: true,
+  finishedMs: true,
+  costCentre: true,
+  version: true,
+  findings: true,
+} as const
+
+const details = workOrder.omit(columns)
 const findings = z.array(finding)
 const episodes = z.record(z.string(), z.number().int())
 
 /** An order without its findings: what a list shows. */
 export type OrderSummary = Omit<WorkOrder, "findings">
 
-export function toRow({ order, findingCount, episodes }: KeptOrder): OrderRow {
-  const { description, template, tasks, estimatedHours, priorityReason, trigger } = order
+export function toRow({ order, findingCount, episodes, head }: KeptOrder): OrderRow {
   return {
     id: order.id,
     number: numberIn(order.number),
@@ -35,12 +49,19 @@ export function toRow({ order, findingCount, episodes }: KeptOrder): OrderRow {
     requested_ms: order.requestedMs,
     due_ms: order.dueMs,
     finished_ms: order.finishedMs,
+    cost_centre: order.costCentre,
+    timer_ms: timerOf(order),
     version: order.version,
-    details: JSON.stringify({ description, template, tasks, estimatedHours, priorityReason, trigger }),
+    head,
+    details: JSON.stringify(detailsOf(order)),
     findings: JSON.stringify(order.findings),
     finding_count: findingCount,
     episodes: JSON.stringify(episodes),
   }
+}
+
+function detailsOf(order: WorkOrder): unknown {
+  return Object.fromEntries(Object.entries(order).filter(([key]) => !Object.hasOwn(columns, key)))
 }
 
 export function fromRow(row: OrderRow): KeptOrder {
@@ -48,10 +69,11 @@ export function fromRow(row: OrderRow): KeptOrder {
     order: { ...toSummary(row), findings: findings.parse(JSON.parse(row.findings)) },
     findingCount: row.finding_count,
     episodes: episodes.parse(JSON.parse(row.episodes)),
+    head: row.head,
   }
 }
 
-type SummaryRow = Omit<OrderRow, "open" | "findings" | "finding_count" | "episodes">
+type SummaryRow = Omit<OrderRow, "open" | "findings" | "finding_count" | "episodes" | "head" | "timer_ms">
 
 export function toSummary(row: SummaryRow): OrderSummary {
   return {
@@ -69,6 +91,7 @@ export function toSummary(row: SummaryRow): OrderSummary {
     requestedMs: row.requested_ms,
     dueMs: row.due_ms,
     finishedMs: row.finished_ms,
+    costCentre: row.cost_centre,
     version: row.version,
   }
 }

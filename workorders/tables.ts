@@ -1,6 +1,5 @@
-import { type Kysely, type Migration, sql } from "kysely"
-import { partitionOf } from "../core/log/partition.ts"
-import { type OrderEvent, type OrderState, type OrderType, orderEvent } from "../core/vocabulary.ts"
+import type { OrderEvent, OrderState } from "../core/orders.ts"
+import type { OrderType } from "../core/vocabulary.ts"
 
 /** What is asked for has a column; what is only shown is JSON text: `details`, `findings`. */
 export type OrderRow = {
@@ -20,13 +19,35 @@ export type OrderRow = {
   readonly requested_ms: number
   readonly due_ms: number
   readonly finished_ms: number | null
+  readonly cost_centre: string | null
+  /** When something happens to it by itself. */
+  readonly timer_ms: number | null
   readonly version: number
+  /** The hash of the newest entry of its history. */
+  readonly head: string
   readonly details: string
   readonly findings: string
   /** All that ever came; `findings` keeps fewer. */
   readonly finding_count: number
   /** JSON: the newest sequence taken from each episode, which is how a repeat is known. */
   readonly episodes: string
+}
+
+export type StockLevelRow = {
+  readonly part: string
+  readonly store: string
+  readonly on_hand: number
+  /** Set aside for orders; never more than there is. */
+  readonly reserved: number
+}
+
+export type BudgetUseRow = {
+  readonly cost_centre: string
+  readonly year: number
+  /** Expected of orders that were approved. */
+  readonly committed: number
+  /** Of orders that were closed. */
+  readonly spent: number
 }
 
 export type WorkOrderTables = {
@@ -42,125 +63,54 @@ export type WorkOrderTables = {
     readonly actor: string
     readonly kind: OrderEvent["kind"]
     readonly note: string
+    readonly detail: string
+    readonly state: string
+    readonly previous: string
+    readonly hash: string
   }
+  /** Who has what to do: the people that an order, or a task of it, is assigned to. */
+  order_person: {
+    readonly order_id: string
+    readonly person: string
+    readonly open: 0 | 1
+    readonly number: number
+  }
+  /** Commands by the ids that their senders gave them: what is sent again is not done again. */
+  order_command: {
+    readonly id: string
+    readonly order_id: string
+    readonly sequence: number
+    readonly at_ms: number
+  }
+  /** The content of attachments, as base64, by its SHA-256. */
+  attachment_content: { readonly sha256: string; readonly content: string }
+  stock_level: StockLevelRow
+  /** All that ever changed a level. */
+  stock_move: {
+    readonly id: number
+    readonly at_ms: number
+    readonly actor: string
+    readonly part: string
+    readonly store: string
+    readonly on_hand: number
+    readonly reserved: number
+    readonly order_id: string | null
+    readonly note: string
+  }
+  /** In the plant's currency, by calendar year. */
+  budget_use: BudgetUseRow
+  /** What a QR code on an asset says, as SHA-256: who has it may ask for work there. */
+  asset_code: {
+    readonly hash: string
+    readonly asset: string
+    readonly made_by: string
+    readonly made_ms: number
+    readonly revoked_ms: number | null
+  }
+  /** Public requests of an hour, by code and by site. */
+  request_count: { readonly key: string; readonly hour: number; readonly count: number }
   /** Events that are still to be published, in the order of their ids, by the owner of the asset's partition. */
   order_outbox: { readonly id: number; readonly partition: number; readonly event: string }
   /** The last number given out. Raised in the transaction that uses it, so numbers have no gaps. */
   order_sequence: { readonly name: "order" | "event"; readonly last: number }
-}
-
-/** `partitions` is the log's. */
-export function workOrderMigrations(partitions: number): Record<string, Migration> {
-  return { ...migrations, "002-outbox-partition": outboxPartition(partitions) }
-}
-
-const migrations: Record<string, Migration> = {
-  "001-work-orders": {
-    async up(db: Kysely<unknown>) {
-      await db.schema
-        .createTable("work_order")
-        .addColumn("id", "text", (column) => column.primaryKey())
-        .addColumn("number", "bigint", (column) => column.notNull().unique())
-        .addColumn("type", "text", (column) => column.notNull())
-        .addColumn("state", "text", (column) => column.notNull())
-        .addColumn("open", "integer", (column) => column.notNull())
-        .addColumn("site", "text", (column) => column.notNull())
-        .addColumn("asset", "text", (column) => column.notNull())
-        .addColumn("component", "text")
-        .addColumn("merge_key", "text", (column) => column.notNull())
-        .addColumn("title", "text", (column) => column.notNull())
-        .addColumn("priority", "integer", (column) => column.notNull())
-        .addColumn("requested_ms", "bigint", (column) => column.notNull())
-        .addColumn("due_ms", "bigint", (column) => column.notNull())
-        .addColumn("finished_ms", "bigint")
-        .addColumn("version", "integer", (column) => column.notNull())
-        .addColumn("details", "text", (column) => column.notNull())
-        .addColumn("findings", "text", (column) => column.notNull())
-        .addColumn("finding_count", "integer", (column) => column.notNull())
-        .addColumn("episodes", "text", (column) => column.notNull())
-        .execute()
-      // One open order per need is a law of the store, whoever writes to it.
-      await db.schema
-        .createIndex("work_order_open_need")
-        .on("work_order")
-        .column("merge_key")
-        .unique()
-        .where(sql.ref("open"), "=", sql.lit(1))
-        .execute()
-      for (const filter of ["state", "type", "site", "asset", "priority"]) {
-        await db.schema
-          .createIndex(`work_order_by_${filter}`)
-          .on("work_order")
-          .columns([filter, "number"])
-          .execute()
-      }
-      await db.schema
-        .createIndex("work_order_open_on_asset")
-        .on("work_order")
-        .column("asset")
-        .where(sql.ref("open"), "=", sql.lit(1))
-        .execute()
-      await db.schema.createIndex("work_order_counts").on("work_order").columns(["state", "type"]).execute()
-      await db.schema
-        .createTable("order_alias")
-        .addColumn("id", "text", (column) => column.primaryKey())
-        .addColumn("order_id", "text", (column) => column.notNull().references("work_order.id"))
-        .execute()
-      await db.schema
-        .createTable("component_replacement")
-        .addColumn("asset", "text", (column) => column.notNull())
-        .addColumn("component", "text", (column) => column.notNull())
-        .addColumn("at_ms", "bigint", (column) => column.notNull())
-        .addPrimaryKeyConstraint("component_replacement_key", ["asset", "component"])
-        .execute()
-      await db.schema
-        .createTable("order_history")
-        .addColumn("order_id", "text", (column) => column.notNull().references("work_order.id"))
-        .addColumn("sequence", "integer", (column) => column.notNull())
-        .addColumn("at_ms", "bigint", (column) => column.notNull())
-        .addColumn("actor", "text", (column) => column.notNull())
-        .addColumn("kind", "text", (column) => column.notNull())
-        .addColumn("note", "text", (column) => column.notNull())
-        .addPrimaryKeyConstraint("order_history_key", ["order_id", "sequence"])
-        .execute()
-      await db.schema
-        .createTable("order_outbox")
-        .addColumn("id", "bigint", (column) => column.primaryKey())
-        .addColumn("event", "text", (column) => column.notNull())
-        .execute()
-      await db.schema
-        .createTable("order_sequence")
-        .addColumn("name", "text", (column) => column.primaryKey())
-        .addColumn("last", "bigint", (column) => column.notNull())
-        .execute()
-      await (db as Kysely<Pick<WorkOrderTables, "order_sequence">>)
-        .insertInto("order_sequence")
-        .values([
-          { name: "order", last: 0 },
-          { name: "event", last: 0 },
-        ])
-        .execute()
-    },
-  },
-}
-
-function outboxPartition(partitions: number): Migration {
-  return {
-    async up(db: Kysely<unknown>) {
-      await db.schema
-        .alterTable("order_outbox")
-        .addColumn("partition", "integer", (column) => column.notNull().defaultTo(0))
-        .execute()
-      await db.schema
-        .createIndex("order_outbox_by_partition")
-        .on("order_outbox")
-        .columns(["partition", "id"])
-        .execute()
-      const tables = db as Kysely<WorkOrderTables>
-      for (const { id, event } of await tables.selectFrom("order_outbox").select(["id", "event"]).execute()) {
-        const partition = partitionOf(orderEvent.parse(JSON.parse(event)).order.asset, partitions)
-        await tables.updateTable("order_outbox").set({ partition }).where("id", "=", id).execute()
-      }
-    },
-  }
 }

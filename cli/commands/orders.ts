@@ -1,8 +1,10 @@
 import { type Command, Option } from "commander"
-import { orderState, orderTypes, type Trigger } from "../../core/vocabulary.ts"
+import { orderState, type Trigger } from "../../core/orders.ts"
+import { type Evidence, orderTypes } from "../../core/vocabulary.ts"
 import type { ResultOf } from "../operations.ts"
-import { print, printable, table, when } from "../output.ts"
-import { answer, asker, type Surroundings, wholeNumber } from "../shared.ts"
+import { figure, print, printable, table, when } from "../output.ts"
+import { answer, asker, type Surroundings, wholeNumberFrom } from "../shared.ts"
+import { addOrderCommands } from "./order-commands.ts"
 
 export function addOrders(program: Command, surroundings: Surroundings): void {
   const orders = program.command("orders").description("work orders: what is to be done, and why")
@@ -14,16 +16,21 @@ export function addOrders(program: Command, surroundings: Surroundings): void {
     .addOption(new Option("--type <type>", "only of this type").choices(orderTypes))
     .option("--asset <asset>", "only for this asset")
     .option("--site <site>", "only at this site")
-    .option("--priority <1-5>", "only of this priority, 1 being the most urgent", wholeNumber)
-    .option("--limit <n>", "at most so many", wholeNumber, 50)
+    .option("--priority <1-5>", "only of this priority, 1 being the most urgent", wholeNumberFrom(1, 5))
+    .option("--limit <n>", "at most so many", wholeNumberFrom(1), 50)
     .option("--after <number>", "go on after this order, as the page before says")
     .addHelpText(
       "after",
       "\nExamples:\n  millwright orders list --type predictive --state requested\n  millwright orders list --json | jq '.orders[].number'",
     )
     .action(async (_options, command: Command) => {
-      const list = await asker(command, surroundings)("orders.list", filterOf(command))
-      answer(command, list, showList)
+      const { limit, ...filter } = filterOf(command)
+      const list = await asker(command, surroundings)("orders.list", { limit, ...filter })
+      const isAll = Object.values(filter).every((one) => one === undefined)
+      answer(command, list, (found) => {
+        if (found.orders.length > 0) showList(found)
+        else print(isAll ? "no work orders yet" : "no such work orders")
+      })
     })
 
   orders
@@ -33,6 +40,8 @@ export function addOrders(program: Command, surroundings: Surroundings): void {
     .action(async (order: string, _options, command: Command) => {
       answer(command, await asker(command, surroundings)("orders.show", { order }), showOrder)
     })
+
+  addOrderCommands(orders, surroundings)
 }
 
 function filterOf(command: Command) {
@@ -41,8 +50,6 @@ function filterOf(command: Command) {
 }
 
 function showList({ orders, next }: ResultOf<"orders.list">): void {
-  if (orders.length === 0) print("no work orders yet")
-  if (orders.length === 0) return
   print(
     table(orders, [
       { title: "NUMBER", of: ({ number }) => number },
@@ -67,7 +74,7 @@ function showOrder({ order, history, findingCount }: ResultOf<"orders.show">): v
     ["due", when(order.dueMs)],
     ["finished", when(order.finishedMs)],
     ["trigger", describeTrigger(order.trigger)],
-    ["estimate", order.estimatedHours === null ? "-" : `${order.estimatedHours} h`],
+    ["estimate", order.job.estimatedHours === null ? "-" : `${order.job.estimatedHours} h`],
   ]
   print(`${order.number}  ${printable(order.title)}\n`)
   for (const [title, text] of lines) print(`  ${title.padEnd(10)} ${printable(text)}`)
@@ -78,17 +85,15 @@ function showOrder({ order, history, findingCount }: ResultOf<"orders.show">): v
         .map((line) => `  ${printable(line)}`)
         .join("\n")}`,
     )
-  if (order.tasks.length > 0)
-    print(`\nTasks\n${order.tasks.map((task, at) => `  ${at + 1}. ${printable(task)}`).join("\n")}`)
+  if (order.job.tasks.length > 0)
+    print(`\nTasks\n${order.job.tasks.map(({ id, title }) => `  ${id}. ${printable(title)}`).join("\n")}`)
   if (order.findings.length > 0) {
     print(`\nFindings (${findingCount})`)
-    for (const { atMs, kind, severity, reason, evidence } of order.findings) {
+    for (const { atMs, kind, severity, reason, value, evidence } of order.findings) {
       print(`  ${when(atMs)}  ${kind}, ${severity}: ${printable(reason)}`)
-      const samples = evidence.samples
-        .slice(-4)
-        .map(({ signal, value }) => `${signal} ${Number(value.toPrecision(4))}`)
-      const events = evidence.events.slice(-4).map(({ code, atMs: at }) => `${code} at ${when(at)}`)
-      print(`  ${" ".repeat(16)}  ${printable([evidence.statistic, ...samples, ...events].join("; "))}`)
+      // A step that judged nothing, such as the end by a new component, rests on no samples.
+      if (value !== null || evidence.replay !== undefined)
+        print(`  ${" ".repeat(16)}  ${printable(describeEvidence(evidence))}`)
     }
   }
   print("\nHistory")
@@ -96,8 +101,34 @@ function showOrder({ order, history, findingCount }: ResultOf<"orders.show">): v
     print(`  ${when(atMs)}  ${actor}  ${kind}: ${printable(note)}`)
 }
 
+/** The newest that decided, each signal's values and each code's times side by side. */
+function describeEvidence({ statistic, samples, events }: Evidence): string {
+  const bySignal = sideBySide(samples.slice(-4), ({ signal, value }) => [signal, figure(value)])
+  const byCode = sideBySide(events.slice(-4), ({ code, atMs }) => [code, when(atMs)])
+  const grounds = [...bySignal, ...byCode].join("; ")
+  return grounds === "" ? statistic : `${statistic}: ${grounds}`
+}
+
+function sideBySide<T>(all: readonly T[], told: (one: T) => readonly [string, string]): string[] {
+  const texts = new Map<string, string>()
+  for (const [name, text] of all.map(told)) {
+    const before = texts.get(name)
+    texts.set(name, before === undefined ? text : `${before}, ${text}`)
+  }
+  return [...texts].map(([name, text]) => `${name} ${text}`)
+}
+
 function describeTrigger(trigger: Trigger): string {
-  if (trigger.kind === "plan")
-    return `plan ${trigger.plan} (revision ${trigger.revision}), occurrence due ${when(trigger.dueMs)}`
-  return `rule ${trigger.rule} (${trigger.ruleKind}, revision ${trigger.revision}), episode ${trigger.episode}`
+  switch (trigger.kind) {
+    case "plan":
+      return `plan ${trigger.plan} (revision ${trigger.revision}), occurrence due ${when(trigger.dueMs)}`
+    case "rule":
+      return `rule ${trigger.rule} (${trigger.ruleKind}, revision ${trigger.revision}), episode ${trigger.episode}`
+    case "person":
+      return `asked for by ${trigger.by}`
+    case "public":
+      return "asked for at the asset"
+    case "order":
+      return `work on ${trigger.number}`
+  }
 }

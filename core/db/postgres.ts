@@ -117,7 +117,10 @@ export async function openPostgresDatabase(options: PostgresOptions): Promise<Po
             { cause: error },
           )
         }
-        logger.debug({ where, tries, reason: error.message }, "a transaction runs again because another one was in its way")
+        logger.debug(
+          { where, tries, reason: error.message },
+          "a transaction runs again because another one was in its way",
+        )
         // Also at a shutdown: without pauses all tries would meet the same transaction.
         await clock.sleep(random() * Math.min(firstPauseMs * 2 ** tries, longestPauseMs))
       }

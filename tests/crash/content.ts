@@ -2,8 +2,9 @@ import { pino } from "pino"
 import { openApp } from "../../app.ts"
 import { systemClock } from "../../core/clock.ts"
 import type { Settings } from "../../core/config.ts"
+import type { WorkOrder } from "../../core/orders.ts"
 import { topics } from "../../core/topics.ts"
-import type { AssetEvent, Reading, WorkOrder } from "../../core/vocabulary.ts"
+import type { AssetEvent, Reading } from "../../core/vocabulary.ts"
 
 /**
  * All that a plant's directory holds, in a form that two runs of one load must share. Left out, because they tell

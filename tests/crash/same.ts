@@ -1,5 +1,6 @@
 import { expect } from "vitest"
-import { detectionRecord, orderEvent } from "../../core/vocabulary.ts"
+import { orderEvent } from "../../core/orders.ts"
+import { detectionRecord } from "../../core/vocabulary.ts"
 import type { Content } from "./content.ts"
 import type { Load } from "./load.ts"
 

@@ -2,9 +2,9 @@ import { pino } from "pino"
 import { expect, test } from "vitest"
 import { demoFleet } from "../../cli/commands/demo.ts"
 import { systemClock } from "../../core/clock.ts"
+import type { OrderEvent } from "../../core/orders.ts"
 import { parsePlant } from "../../core/plant.ts"
 import { topics } from "../../core/topics.ts"
-import type { OrderEvent } from "../../core/vocabulary.ts"
 import { createFleet } from "../../simulators/index.ts"
 import { startPipeline } from "../pipeline.ts"
 
@@ -55,7 +55,7 @@ test("within a minute the demo has a predictive and a preventive order, each wit
     expect(created?.order.type).toBe(type)
     expect(created?.order.requestedMs).toBeLessThanOrEqual(fromMs + 60 * hour)
     expect(created?.order.priorityReason).not.toBe("")
-    expect(created?.order.tasks.length).toBeGreaterThan(0)
+    expect(created?.order.job.tasks.length).toBeGreaterThan(0)
   }
   const predictive = first.get("predictive")?.order
   expect(predictive?.trigger.kind).toBe("rule")

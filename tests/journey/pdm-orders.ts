@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
-import type { WorkOrder } from "../../core/vocabulary.ts"
+import type { WorkOrder } from "../../core/orders.ts"
 import { scratchDirectory, startPipeline } from "../pipeline.ts"
 import { replayPdm } from "./pdm-replay.ts"
 

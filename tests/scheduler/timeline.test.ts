@@ -1,7 +1,8 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import type { DetectionRecord, OrderRequest } from "../../core/vocabulary.ts"
-import { orderRequest } from "../../core/vocabulary.ts"
+import type { OrderRequest } from "../../core/orders.ts"
+import { orderRequest } from "../../core/orders.ts"
+import type { DetectionRecord } from "../../core/vocabulary.ts"
 import { partitionState } from "../../scheduler/state.ts"
 import { announced, detectionOf, requestsOf, revisionsOf, schedulerOf } from "./setup.ts"
 

@@ -3,10 +3,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import type { Database } from "../../core/db/database.ts"
-import type { AmendOrder, Finding, OpenOrder, OrderRequest, SettleOrder } from "../../core/vocabulary.ts"
+import { job } from "../../core/job.ts"
+import type { AmendOrder, OpenOrder, OrderRequest, SettleOrder } from "../../core/orders.ts"
+import type { Finding } from "../../core/vocabulary.ts"
 import type { Outcome } from "../../workorders/book.ts"
 import { intakeQueue, takeRequests } from "../../workorders/intake.ts"
-import { type WorkOrderTables, workOrderMigrations } from "../../workorders/tables.ts"
+import { workOrderMigrations } from "../../workorders/migrations.ts"
+import type { WorkOrderTables } from "../../workorders/tables.ts"
 import { openDatabase } from "../database.ts"
 
 const startMs = Date.UTC(2026, 0, 1)
@@ -67,8 +70,7 @@ export function open(order: number, more: Partial<OpenOrder> = {}): OpenOrder {
     title: "Bearing of P-101 runs hot",
     description: "",
     template: null,
-    tasks: ["Check the grease", "Measure vibration"],
-    estimatedHours: 2.5,
+    job: job.parse({ tasks: ["Check the grease", "Measure vibration"], estimatedHours: 2.5 }),
     priority: 3,
     priorityReason: "warning on a criticality B asset",
     atMs: at(0),
@@ -81,6 +83,7 @@ export function open(order: number, more: Partial<OpenOrder> = {}): OpenOrder {
       episode: episodeId(order),
     },
     findings: [finding(order, 0)],
+    costCentre: null,
     ...more,
   }
 }
@@ -133,8 +136,18 @@ export function take(database: Database, ...requests: readonly OrderRequest[]): 
   )
 }
 
+type Contents = Record<
+  | "work_order"
+  | "order_alias"
+  | "component_replacement"
+  | "order_history"
+  | "order_outbox"
+  | "order_sequence",
+  unknown[]
+>
+
 /** Everything in the store, row by row, with JSON text as what it says: the order of its keys is no content. */
-export async function contents(database: Database): Promise<Record<keyof WorkOrderTables, unknown[]>> {
+export async function contents(database: Database): Promise<Contents> {
   const db = database.tables<WorkOrderTables>()
   const orders = await db.selectFrom("work_order").selectAll().orderBy("id").execute()
   const outbox = await db.selectFrom("order_outbox").selectAll().orderBy("id").execute()

@@ -1,4 +1,4 @@
-import type { Plant } from "../core/plant.ts"
+import type { Plant } from "./plant.ts"
 
 type Names = { readonly asset: string; readonly component: string | null; readonly signal?: string | null }
 

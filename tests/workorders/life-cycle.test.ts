@@ -1,0 +1,115 @@
+import { expect, test } from "vitest"
+import type { CommandName } from "../../workorders/life-cycle.ts"
+import { office } from "./office.ts"
+import { at } from "./requests.ts"
+
+/** From a request to the end, as most orders go. */
+const usual: readonly (readonly [string, CommandName, unknown, string])[] = [
+  ["paul", "triage", { priority: 2, note: "before the weekend" }, "triaged"],
+  ["paul", "submit", {}, "approved"],
+  ["paul", "plan", { startMs: at(10), finishMs: at(14) }, "planned"],
+  ["paul", "assign", { to: ["tina"] }, "assigned"],
+  ["paul", "dispatch", {}, "dispatched"],
+  ["tina", "acknowledge", {}, "acknowledged"],
+  ["tina", "start", {}, "in-progress"],
+  ["tina", "hold", { reason: "parts", note: "seal is missing" }, "on-hold"],
+  ["tina", "resume", {}, "in-progress"],
+  ["tina", "complete", { note: "runs quietly" }, "completed"],
+  ["sara", "verify", {}, "verified"],
+  ["paul", "close", {}, "closed"],
+]
+
+test("an order goes from its request to its end, each step by who may take it, and each is told", async () => {
+  const { order, perform, queries } = await office()
+  const { number } = await order(1)
+  for (const [who, command, input, state] of usual) {
+    expect((await perform(who, number, command, input)).order.state, command).toBe(state)
+  }
+  const { history, order: done } = await queries.get(number)
+  expect(history.map(({ actor, kind }) => `${actor} ${kind}`)).toEqual([
+    "system created",
+    "paul triaged",
+    "paul approved",
+    "paul planned",
+    "paul assigned",
+    "paul dispatched",
+    "tina acknowledged",
+    "tina started",
+    "tina held",
+    "tina resumed",
+    "tina completed",
+    "sara verified",
+    "paul closed",
+  ])
+  expect(done).toMatchObject({ version: 13, priority: 2, assignees: ["tina"], planned: { startMs: at(10) } })
+})
+
+test("a step that its state does not allow is refused with those that are possible, and changes nothing", async () => {
+  const { order, perform, get } = await office()
+  const before = await order(1)
+  await expect(perform("paul", before.number, "close")).rejects.toMatchObject({
+    code: "NOT_POSSIBLE",
+    message:
+      'WO-000001 is requested, and "close" is for orders that are completed, verified. What can be done to it now: triage, duplicate, submit, cancel',
+  })
+  expect(await get(before.number)).toEqual(before)
+})
+
+test("a step by who may not take it is refused with who may", async () => {
+  const { order, perform } = await office()
+  const { number } = await order(1)
+  await expect(perform("tina", number, "triage")).rejects.toMatchObject({
+    code: "NOT_ALLOWED",
+    message: expect.stringContaining('"tina" may not do this: it takes one of the roles planner'),
+  })
+  await perform("paul", number, "submit")
+  await perform("paul", number, "assign", { to: ["tina"] })
+  await perform("paul", number, "dispatch")
+  await expect(perform("theo", number, "acknowledge")).rejects.toMatchObject({
+    code: "NOT_ALLOWED",
+    message: 'WO-000001 is not assigned to "theo" but to tina',
+  })
+})
+
+test("a command for a version that is past is refused with what changed since", async () => {
+  const { order, perform, get } = await office()
+  const { number } = await order(1)
+  await perform("paul", number, "triage", { priority: 1, note: "leaks" })
+  await expect(perform("sara", number, "triage", { priority: 5 }, { version: 1 })).rejects.toMatchObject({
+    code: "ORDER_CHANGED",
+    message:
+      "WO-000001 is at version 2, not 1: triaged by paul (priority 1; leaks). Nothing was done: look at it again",
+  })
+  expect((await get(number)).priority).toBe(1)
+})
+
+test("a command that is sent again is not done again", async () => {
+  const { order, perform, get } = await office()
+  const { number } = await order(1)
+  const id = "3b0a2a35-6a46-4f7d-bc4a-3f3f0c1a2b10"
+  expect(await perform("paul", number, "triage", {}, { id })).toMatchObject({ repeated: false })
+  expect(await perform("paul", number, "triage", {}, { id })).toMatchObject({ repeated: true })
+  expect((await get(number)).version).toBe(2)
+})
+
+test("a duplicate ends, linked to the order that goes on", async () => {
+  const { order, perform } = await office()
+  const first = await order(1)
+  const second = await order(2)
+  const { order: ended, note } = await perform("paul", second.number, "duplicate", { of: first.number })
+  expect(ended).toMatchObject({ state: "cancelled", duplicateOf: first.id })
+  expect(note).toBe("duplicate of WO-000001")
+  const third = await order(3)
+  await expect(perform("paul", third.number, "duplicate", { of: second.number })).rejects.toThrow(
+    "WO-000002 is cancelled: link to an order that is still open",
+  )
+})
+
+test("an input that does not fit is refused with where and what was expected", async () => {
+  const { order, perform } = await office()
+  const { number } = await order(1)
+  await expect(perform("paul", number, "triage", { priority: 9, urgency: "high" })).rejects.toMatchObject({
+    code: "USAGE",
+    message: expect.stringMatching(/triage: .*urgency[\s\S]*priority/),
+  })
+})

@@ -1,0 +1,85 @@
+import { z } from "zod"
+import { holdReason } from "../../core/orders.ts"
+import { command } from "./command.ts"
+
+const note = z.string().max(2000).default("")
+
+export const acknowledge = command({
+  summary: "take the order on",
+  roles: ["technician", "contractor", "supervisor", "admin"],
+  assigned: ["technician", "contractor"],
+  from: ["dispatched"],
+  to: ["acknowledged"],
+  input: z.strictObject({ note }),
+  run(order, { note: said }, { actor }) {
+    return {
+      order: { ...order, state: "acknowledged" },
+      event: "acknowledged",
+      note: said || `taken on by ${actor}`,
+    }
+  },
+})
+
+export const decline = command({
+  summary: "give the order back, with the reason",
+  roles: ["technician", "contractor", "supervisor", "admin"],
+  assigned: ["technician", "contractor"],
+  from: ["assigned", "dispatched", "acknowledged"],
+  to: ["planned", "approved"],
+  input: z.strictObject({ reason: z.string().min(1).max(2000) }),
+  run(order, { reason }) {
+    const state = order.planned === null ? "approved" : "planned"
+    return { order: { ...order, state, assignees: [] }, event: "declined", note: reason }
+  },
+})
+
+export const start = command({
+  summary: "begin the work",
+  roles: ["technician", "contractor", "supervisor", "admin"],
+  assigned: ["technician", "contractor"],
+  from: ["acknowledged", "reopened"],
+  to: ["in-progress"],
+  input: z.strictObject({ note }),
+  run(order, { note: said }, { actor, atMs }) {
+    const attempts = [...order.work.attempts, { startMs: atMs, endMs: null, outcome: null, note: "" }]
+    return {
+      order: { ...order, state: "in-progress", work: { ...order.work, attempts } },
+      event: "started",
+      note: said || `begun by ${actor}`,
+    }
+  },
+})
+
+export const hold = command({
+  summary: "stop for a while, with the reason: parts, access, safety or weather",
+  roles: ["technician", "contractor", "planner", "supervisor", "admin"],
+  assigned: ["technician", "contractor"],
+  from: ["in-progress"],
+  to: ["on-hold"],
+  input: z.strictObject({ reason: holdReason, note }),
+  run(order, { reason, note: said }, { actor, atMs }) {
+    const holds = [...order.work.holds, { reason, note: said, by: actor, startMs: atMs, endMs: null }]
+    return {
+      order: { ...order, state: "on-hold", work: { ...order.work, holds } },
+      event: "held",
+      note: `${reason}${said === "" ? "" : `: ${said}`}`,
+    }
+  },
+})
+
+export const resume = command({
+  summary: "go on after a hold",
+  roles: ["technician", "contractor", "planner", "supervisor", "admin"],
+  assigned: ["technician", "contractor"],
+  from: ["on-hold"],
+  to: ["in-progress"],
+  input: z.strictObject({ note }),
+  run(order, { note: said }, { actor, atMs }) {
+    const holds = order.work.holds.map((one) => (one.endMs === null ? { ...one, endMs: atMs } : one))
+    return {
+      order: { ...order, state: "in-progress", work: { ...order.work, holds } },
+      event: "resumed",
+      note: said || `gone on by ${actor}`,
+    }
+  },
+})

@@ -1,0 +1,63 @@
+import { z } from "zod"
+import { orderType, priority } from "../../core/vocabulary.ts"
+import { isOpen } from "../change.ts"
+import { command, refuse } from "./command.ts"
+
+const note = z.string().max(2000).default("")
+
+export const triage = command({
+  summary: "look a request over: say what it is and how urgent",
+  roles: ["planner", "supervisor", "admin"],
+  from: ["requested"],
+  to: ["triaged"],
+  input: z.strictObject({
+    type: orderType.optional(),
+    priority: priority.optional(),
+    component: z.string().min(1).max(128).optional(),
+    note,
+  }),
+  run(order, input, { actor }) {
+    const urgency = input.priority ?? order.priority
+    const because =
+      input.priority === undefined || input.priority === order.priority
+        ? {}
+        : { priorityReason: `set by ${actor}` }
+    const said = [
+      input.type === undefined ? "" : `type ${input.type}`,
+      input.priority === undefined ? "" : `priority ${input.priority}`,
+      input.note,
+    ].filter((one) => one !== "")
+    return {
+      order: {
+        ...order,
+        ...because,
+        state: "triaged",
+        type: input.type ?? order.type,
+        priority: urgency,
+        component: input.component ?? order.component,
+      },
+      event: "triaged",
+      note: said.join("; ") || "looked over",
+    }
+  },
+})
+
+export const duplicate = command({
+  summary: "this order is about what another one is about already: end it, linked to that one",
+  roles: ["planner", "supervisor", "admin"],
+  from: ["requested", "triaged"],
+  to: ["cancelled"],
+  input: z.strictObject({ of: z.string().min(1).max(64), note }),
+  reads: ({ of }) => [of],
+  run(order, { of, note: said }, { atMs, other }) {
+    const first = other(of)
+    if (first === undefined) refuse(`there is no work order ${of}`)
+    if (first.id === order.id) refuse(`${order.number} can't be a duplicate of itself`)
+    if (!isOpen(first)) refuse(`${first.number} is ${first.state}: link to an order that is still open`)
+    return {
+      order: { ...order, state: "cancelled", finishedMs: atMs, duplicateOf: first.id },
+      event: "duplicate",
+      note: `duplicate of ${first.number}${said === "" ? "" : `: ${said}`}`,
+    }
+  },
+})

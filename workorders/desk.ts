@@ -1,0 +1,239 @@
+/** Where people's commands are taken: checked, carried out and written down, all in one transaction. */
+import type { Transaction } from "kysely"
+import { v5 as uuidv5 } from "uuid"
+import { z } from "zod"
+import type { Revision } from "../core/catalogue.ts"
+import type { Database } from "../core/db/database.ts"
+import { MillwrightError } from "../core/errors.ts"
+import type { WorkOrder } from "../core/orders.ts"
+import type { Role } from "../core/plant.ts"
+import { authorise } from "../core/plant-register.ts"
+import { OrderBook } from "./book.ts"
+import { changed, type KeptOrder } from "./change.ts"
+import type { Command, Context, Step } from "./commands/command.ts"
+import { applyEffects, budgetOf, requestsIn, stockOf } from "./effects.ts"
+import { intakeQueue } from "./intake.ts"
+import { type CommandName, commands, possibleIn } from "./life-cycle.ts"
+import { formatNumber } from "./number.ts"
+import { selectOrder } from "./queries.ts"
+import { fromRow } from "./rows.ts"
+import { last, save } from "./save.ts"
+import type { WorkOrderTables } from "./tables.ts"
+
+/** Drawn once at random. */
+const namespace = "a0c9d7c1-0a4f-4d0b-8a55-0c4f8e2c1f6d"
+
+type Trx = Transaction<WorkOrderTables>
+
+export type Ask = {
+  /** By id or number. */
+  readonly order: string
+  readonly command: CommandName
+  readonly input: unknown
+  /** The version that the sender has seen; another one is refused with `ORDER_CHANGED`. */
+  readonly version?: number | undefined
+  /** Made by the sender: sent again, the same command is not done again. */
+  readonly id?: string | undefined
+}
+
+export type Asker = {
+  readonly actor: string
+  /** Now, by the plant's clock. */
+  readonly atMs: number
+}
+
+export type Done = { readonly order: WorkOrder; readonly note: string; readonly repeated: boolean }
+
+export type Desk = {
+  /**
+   * Rejects with `NOT_FOUND`, `USAGE` for an input that does not fit, `NOT_ALLOWED` for who may not, `NOT_POSSIBLE` for
+   * what the order's state or the plant's rules refuse, and `ORDER_CHANGED`.
+   */
+  perform(ask: Ask, asker: Asker): Promise<Done>
+}
+
+export function createDesk(options: {
+  readonly database: Database
+  /** The plant's newest revision, once one was applied. */
+  newest(): Revision | undefined
+  /** Of the log. */
+  readonly partitions: number
+}): Desk {
+  const { database, newest, partitions } = options
+  return {
+    async perform(ask, asker) {
+      const command: Command<z.ZodType> = commands[ask.command]
+      const parsed = command.input.safeParse(ask.input)
+      if (!parsed.success)
+        throw new MillwrightError("USAGE", `${ask.command}: ${z.prettifyError(parsed.error)}`)
+      const revision = newest()
+      if (revision === undefined)
+        throw new MillwrightError("NOT_FOUND", "no plant file was applied yet: millwright apply FILE")
+      return database.transaction<WorkOrderTables, Done>(
+        (trx) => perform(trx, { ...ask, input: parsed.data }, asker, command, revision, partitions),
+        intakeQueue,
+      )
+    },
+  }
+}
+
+async function perform(
+  trx: Trx,
+  ask: Ask,
+  asker: Asker,
+  command: Command<z.ZodType>,
+  revision: Revision,
+  partitions: number,
+): Promise<Done> {
+  const kept = await load(trx, ask.order)
+  if (kept === undefined) throw new MillwrightError("NOT_FOUND", `there is no work order ${ask.order}`)
+  const { order } = kept
+  const before = await doneBefore(trx, ask, order)
+  if (before !== undefined) return before
+  if (ask.version !== undefined && ask.version !== order.version)
+    throw await conflict(trx, order, ask.version)
+  checkRight(command, order, revision, asker.actor)
+  if (!command.from.includes(order.state)) throw illegal(order, ask.command)
+  const step = command.run(order, ask.input, await contextFor(trx, ask, asker, command, kept, revision))
+  return write(trx, kept, step, { ask, asker, command, partitions })
+}
+
+type Writing = {
+  readonly ask: Ask
+  readonly asker: Asker
+  readonly command: Command<z.ZodType>
+  readonly partitions: number
+}
+
+async function write(
+  trx: Trx,
+  kept: KeptOrder,
+  { order, event, note, effects = [] }: Step,
+  { ask, asker, command, partitions }: Writing,
+): Promise<Done> {
+  const { actor, atMs } = asker
+  if (order.state !== kept.order.state && !(command.to ?? []).includes(order.state))
+    throw new Error(`${ask.command} led from ${kept.order.state} to ${order.state}, which it may not`)
+  const book = new OrderBook({
+    orders: [kept],
+    aliases: new Map(),
+    replacements: [],
+    lastNumber: await last(trx, "order"),
+  })
+  const change = changed(
+    { ...kept, order },
+    { kind: event, atMs, actor, note, detail: { command: ask.command, input: ask.input } },
+  )
+  book.write(change, "amended")
+  for (const request of requestsIn(effects)) book.take(request)
+  await save(trx, book, partitions)
+  await applyEffects(trx, effects, { order: order.id, actor, atMs, note: `${ask.command} ${order.number}` })
+  if (ask.id !== undefined) {
+    await trx
+      .insertInto("order_command")
+      .values({ id: ask.id, order_id: order.id, sequence: change.event.sequence, at_ms: atMs })
+      .execute()
+  }
+  return { order: change.kept.order, note, repeated: false }
+}
+
+async function load(trx: Trx, idOrNumber: string): Promise<KeptOrder | undefined> {
+  const row = await selectOrder(trx, idOrNumber).executeTakeFirst()
+  return row && fromRow(row)
+}
+
+/** What was answered when the command came first; the order is as it is now. */
+async function doneBefore(trx: Trx, { id }: Ask, order: WorkOrder): Promise<Done | undefined> {
+  if (id === undefined) return undefined
+  const known = await trx.selectFrom("order_command").selectAll().where("id", "=", id).executeTakeFirst()
+  if (known === undefined) return undefined
+  if (known.order_id !== order.id)
+    throw new MillwrightError("USAGE", `the command id ${id} was used for another order: make a new one`)
+  const entry = await trx
+    .selectFrom("order_history")
+    .select("note")
+    .where("order_id", "=", order.id)
+    .where("sequence", "=", known.sequence)
+    .executeTakeFirstOrThrow()
+  return { order, note: entry.note, repeated: true }
+}
+
+async function conflict(trx: Trx, order: WorkOrder, seen: number): Promise<MillwrightError> {
+  const since = await trx
+    .selectFrom("order_history")
+    .select(["actor", "kind", "note"])
+    .where("order_id", "=", order.id)
+    .where("sequence", ">", seen)
+    .orderBy("sequence")
+    .execute()
+  const changes = since.map(({ actor, kind, note }) => `${kind} by ${actor} (${note})`).join("; ")
+  return new MillwrightError(
+    "ORDER_CHANGED",
+    `${order.number} is at version ${order.version}, not ${seen}: ${changes || "it never was at that version"}. Nothing was done: look at it again`,
+  )
+}
+
+/** Throws `NOT_ALLOWED`. In a plant without people whoever has the files may do everything. */
+function checkRight(
+  { roles, assigned = [] }: Pick<Command<z.ZodType>, "roles" | "assigned">,
+  order: WorkOrder,
+  { plant }: Revision,
+  actor: string,
+): void {
+  authorise(plant, actor, roles)
+  const held: readonly Role[] = plant.people.find(({ id }) => id === actor)?.roles ?? []
+  const able = held.filter((role) => roles.includes(role))
+  if (able.length === 0 || able.some((role) => !assigned.includes(role))) return
+  const own = [...order.assignees, ...order.job.tasks.flatMap(({ assignee }) => assignee ?? [])]
+  if (own.includes(actor)) return
+  throw new MillwrightError(
+    "NOT_ALLOWED",
+    `${order.number} is not assigned to "${actor}" but to ${own.join(", ") || "nobody yet"}`,
+  )
+}
+
+function illegal(order: WorkOrder, wanted: CommandName): MillwrightError {
+  const { from } = commands[wanted]
+  const possible = possibleIn(order.state)
+  return new MillwrightError(
+    "NOT_POSSIBLE",
+    `${order.number} is ${order.state}, and "${wanted}" is for orders that are ${from.join(", ")}. ` +
+      (possible.length === 0
+        ? "Nothing more can be done to it"
+        : `What can be done to it now: ${possible.join(", ")}`),
+  )
+}
+
+async function contextFor(
+  trx: Trx,
+  { input }: Ask,
+  { actor, atMs }: Asker,
+  command: Command<z.ZodType>,
+  { order }: KeptOrder,
+  revision: Revision,
+): Promise<Context> {
+  const others = new Map<string, WorkOrder>()
+  for (const one of command.reads?.(input) ?? []) {
+    const found = await load(trx, one)
+    if (found !== undefined) others.set(one, found.order)
+  }
+  const sameNeed = await trx
+    .selectFrom("work_order")
+    .select("number")
+    .where((row) => row("open", "=", row.lit(1)))
+    .where("merge_key", "=", order.mergeKey)
+    .where("id", "!=", order.id)
+    .executeTakeFirst()
+  return {
+    atMs,
+    actor,
+    person: revision.plant.people.find(({ id }) => id === actor),
+    revision,
+    asset: revision.assets.get(order.asset),
+    stock: await stockOf(trx, order, input),
+    budget: await budgetOf(trx, order.costCentre, atMs),
+    sameNeed: sameNeed && formatNumber(sameNeed.number),
+    other: (idOrNumber) => others.get(idOrNumber),
+    idFor: (what) => uuidv5(JSON.stringify([order.id, order.version, what]), namespace),
+  }
+}
