@@ -44,6 +44,16 @@ function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n")
 }
 
+/** A text that leaves room for its row. */
+export function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
+}
+
+/** 1 order, 2 orders. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`
+}
+
 /** 2026-03-01 06:00 in UTC. */
 export function when(ms: number | null): string {
   return ms === null ? "-" : new Date(ms).toISOString().slice(0, 16).replace("T", " ")

@@ -33,7 +33,6 @@ export function program(surroundings: Surroundings): Command {
     )
     .option("--json", "answer in JSON, for scripts")
     .configureHelp({ showGlobalOptions: true })
-    .showHelpAfterError("(millwright --help tells more)")
     .exitOverride()
   addDemo(root, surroundings)
   addStart(root, surroundings)
@@ -51,12 +50,13 @@ export function program(surroundings: Surroundings): Command {
   addSimulate(root, surroundings)
   addMqttUser(root)
   addSchema(root)
-  for (const command of root.commands) inherit(root, command)
+  settle(root, "millwright")
   return root
 }
 
-/** Every command, also below another, leaves exit codes to `main.ts` and shows the options of all. */
-function inherit(parent: Command, command: Command): void {
-  command.copyInheritedSettings(parent)
-  for (const inner of command.commands) inherit(command, inner)
+/** Every command, also below another, leaves exit codes to `main.ts`, shows the options of all, and names its own help. */
+function settle(command: Command, path: string): void {
+  command.showHelpAfterError(`(${path} --help tells more)`)
+  for (const inner of command.commands)
+    settle(inner.copyInheritedSettings(command), `${path} ${inner.name()}`)
 }

@@ -69,10 +69,22 @@ export function durationOption(text: string): number {
   throw new InvalidArgumentError("expected a duration such as 10m, 12h or 60d")
 }
 
-export function wholeNumber(text: string): number {
+export const wholeNumber = wholeNumberFrom(0)
+
+export function wholeNumberFrom(least: number, most = Number.MAX_SAFE_INTEGER) {
+  const range = most === Number.MAX_SAFE_INTEGER ? `, at least ${least}` : ` from ${least} to ${most}`
+  return (text: string): number => {
+    const value = Number(text)
+    if (text.trim() !== "" && Number.isInteger(value) && value >= least && value <= most) return value
+    throw new InvalidArgumentError(`expected a whole number${range}`)
+  }
+}
+
+/** An offset of a time zone. */
+export function minutes(text: string): number {
   const value = Number(text)
-  if (Number.isInteger(value) && value >= 0) return value
-  throw new InvalidArgumentError("expected a whole number")
+  if (text.trim() !== "" && Number.isInteger(value)) return value
+  throw new InvalidArgumentError("expected a whole number of minutes")
 }
 
 export function positiveNumber(text: string): number {

@@ -1,11 +1,11 @@
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { chmod, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises"
-import { createServer } from "node:net"
 import { delimiter, join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { parse } from "yaml"
+import { freePort } from "../services/port.ts"
 import { scratchDirectory } from "./pipeline.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -115,14 +115,4 @@ async function commandsOfSources(directory: string): Promise<string> {
   )
   await chmod(join(folder, "millwright"), 0o755)
   return folder
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1")
-  await once(probe, "listening")
-  const address = probe.address()
-  probe.close()
-  await once(probe, "close")
-  if (address === null || typeof address === "string") throw new Error("no TCP port")
-  return address.port
 }

@@ -24,10 +24,21 @@ export const lifeCycle: Migration = {
       .where(sql.ref("open"), "=", sql.lit(1))
       .execute()
     await db.schema
-      .createIndex("work_order_board")
+      .createIndex("work_order_open_by_number")
       .on("work_order")
-      .columns(["site", "state", "number"])
+      .column("number")
+      .where(sql.ref("open"), "=", sql.lit(1))
       .execute()
+    for (const [name, first] of [
+      ["work_order_board", []],
+      ["work_order_board_of_site", ["site"]],
+    ] as const) {
+      await db.schema
+        .createIndex(name)
+        .on("work_order")
+        .columns([...first, "state", "priority", "due_ms", "number"])
+        .execute()
+    }
     await db.schema
       .createTable("order_person")
       .addColumn("order_id", sqlText, (column) => column.notNull().references("work_order.id"))

@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely"
 import type { Database } from "../core/db/database.ts"
 import { MillwrightError } from "../core/errors.ts"
-import type { OrderEvent, OrderState, WorkOrder } from "../core/orders.ts"
+import { type OrderEvent, type OrderState, orderStates, type WorkOrder } from "../core/orders.ts"
 import type { OrderType } from "../core/vocabulary.ts"
 import { formatNumber, parseNumber } from "./number.ts"
 import { fromRow, type OrderSummary, toSummary } from "./rows.ts"
@@ -14,6 +14,12 @@ export type OrderFilter = {
   readonly site?: string | undefined
   readonly asset?: string | undefined
   readonly priority?: number | undefined
+  /** Assigned, as a whole or a task of it, to this person, and still to be done. */
+  readonly person?: string | undefined
+  /** Only those that are still to be done. */
+  readonly open?: true | undefined
+  /** Only those that are still to be done and were due before this time. */
+  readonly dueBeforeMs?: number | undefined
   /** At most so many; 50 by default, never more than 500. */
   readonly limit?: number | undefined
   /** The `next` of the page before. */
@@ -35,6 +41,13 @@ type OrderDetail = {
   readonly history: readonly HistoryEntry[]
 }
 
+/** A column of the board: how many orders are in a state, and the most urgent of them. */
+type BoardColumn = {
+  readonly state: OrderState
+  readonly count: number
+  readonly orders: readonly OrderSummary[]
+}
+
 type OrderCount = { readonly state: OrderState; readonly type: OrderType; readonly orders: number }
 
 /** What can be asked of the orders. Answers are as of the last commit. */
@@ -44,7 +57,15 @@ export interface OrderQueries {
   /** By id (also one that was merged into another order) or by number ("WO-000012", "12"). Rejects with `NOT_FOUND`. */
   get(idOrNumber: string): Promise<OrderDetail>
   counts(): Promise<readonly OrderCount[]>
+  /** A column for each state from the request to the verification, with at most so many orders, the most urgent first. */
+  board(filter: {
+    readonly site?: string | undefined
+    readonly limit: number
+  }): Promise<readonly BoardColumn[]>
 }
+
+/** States in which an order waits for somebody. */
+const boardStates = orderStates.filter((state) => !["rejected", "closed", "cancelled"].includes(state))
 
 export function orderQueries(database: Database): OrderQueries {
   const db = () => database.tables<WorkOrderTables>()
@@ -75,21 +96,95 @@ export function orderQueries(database: Database): OrderQueries {
       const rows = await selectCounts(db()).execute()
       return rows.map(({ state, type, orders }) => ({ state, type, orders: Number(orders) }))
     },
+
+    async board({ site, limit }) {
+      const columns: BoardColumn[] = []
+      for (const state of boardStates) {
+        const rows = await selectColumn(db(), state, site, limit).execute()
+        // A column that is not full has shown all that there is.
+        const count = rows.length < limit ? rows.length : await countIn(db(), state, site)
+        columns.push({ state, count, orders: rows.map(toSummary) })
+      }
+      return columns
+    },
   }
 }
 
+const summaryColumns = [
+  "work_order.id",
+  "work_order.number",
+  "type",
+  "state",
+  "site",
+  "asset",
+  "component",
+  "merge_key",
+  "title",
+  "priority",
+  "requested_ms",
+  "due_ms",
+  "finished_ms",
+  "cost_centre",
+  "version",
+  "details",
+] as const
+
+/** By the person's own orders where one is asked for: these are few, and all else is looked up from them. */
 export function selectOrders(db: Kysely<WorkOrderTables>, filter: OrderFilter, limit: number) {
+  const { person, open, dueBeforeMs, after } = filter
   let query = db
     .selectFrom("work_order")
-    .select(["id", "number", "type", "state", "site", "asset", "component", "merge_key", "title"])
-    .select(["priority", "requested_ms", "due_ms", "finished_ms", "cost_centre", "version", "details"])
-    .orderBy("number", "desc")
+    .select(summaryColumns)
+    .orderBy("work_order.number", "desc")
     .limit(limit)
+  if (person !== undefined)
+    query = query.where(
+      "work_order.id",
+      "in",
+      db.selectFrom("order_person").select("order_id").where("person", "=", person).where("open", "=", 1),
+    )
   for (const key of ["state", "type", "site", "asset", "priority"] as const) {
     const wanted = filter[key]
     if (wanted !== undefined) query = query.where(key, "=", wanted)
   }
-  return filter.after === undefined ? query : query.where("number", "<", cursor(filter.after))
+  // The index of open orders can only be used where their mark is written out, not a parameter.
+  if (open === true || dueBeforeMs !== undefined)
+    query = query.where((order) => order("work_order.open", "=", order.lit(1)))
+  if (dueBeforeMs !== undefined) query = query.where("due_ms", "<", dueBeforeMs)
+  return after === undefined ? query : query.where("work_order.number", "<", cursor(after))
+}
+
+export function selectColumn(
+  db: Kysely<WorkOrderTables>,
+  state: OrderState,
+  site: string | undefined,
+  limit: number,
+) {
+  const query = db
+    .selectFrom("work_order")
+    .select(summaryColumns)
+    .where("state", "=", state)
+    .orderBy("priority")
+    .orderBy("due_ms")
+    .orderBy("number")
+    .limit(limit)
+  return site === undefined ? query : query.where("site", "=", site)
+}
+
+async function countIn(
+  db: Kysely<WorkOrderTables>,
+  state: OrderState,
+  site: string | undefined,
+): Promise<number> {
+  const query = db
+    .selectFrom("work_order")
+    .select(({ fn }) => fn.countAll<number | string>().as("orders"))
+    .where("state", "=", state)
+  const { orders } = await (site === undefined
+    ? query
+    : query.where("site", "=", site)
+  ).executeTakeFirstOrThrow()
+  return Number(orders)
 }
 
 export function selectOrder(db: Kysely<WorkOrderTables>, idOrNumber: string) {

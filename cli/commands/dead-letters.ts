@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander"
 import { deadLetterReasons } from "../../core/vocabulary.ts"
-import { print, table, when } from "../output.ts"
-import { answer, asker, type Surroundings, wholeNumber } from "../shared.ts"
+import { print, shortened, table, when } from "../output.ts"
+import { answer, asker, type Surroundings, wholeNumberFrom } from "../shared.ts"
 
 export function addDeadLetters(program: Command, surroundings: Surroundings): void {
   const letters = program
@@ -13,7 +13,7 @@ export function addDeadLetters(program: Command, surroundings: Surroundings): vo
     .command("list")
     .description("list them, newest last")
     .addOption(reason())
-    .option("--limit <n>", "the newest so many", wholeNumber, 50)
+    .option("--limit <n>", "the newest so many", wholeNumberFrom(1), 50)
     .action(async (_options, command: Command) => {
       const { limit, reason } = command.opts()
       const found = await asker(command, surroundings)("dead-letters.list", { limit, reason })
@@ -24,7 +24,7 @@ export function addDeadLetters(program: Command, surroundings: Surroundings): vo
             { title: "ID", of: ({ id }) => id.slice(0, 8) },
             { title: "ARRIVED", of: ({ arrivedMs }) => when(arrivedMs) },
             { title: "REASON", of: (row) => row.reason },
-            { title: "TOPIC", of: ({ topic }) => topic.slice(0, 60) },
+            { title: "TOPIC", of: ({ topic }) => shortened(topic, 60) },
             { title: "DETAIL", of: ({ detail }) => detail },
           ]),
         )
@@ -38,7 +38,7 @@ export function addDeadLetters(program: Command, surroundings: Surroundings): vo
     )
     .addOption(reason())
     .option("--id <id>", "one letter, by its id or the start of it")
-    .option("--limit <n>", "the newest so many", wholeNumber, 10_000)
+    .option("--limit <n>", "the newest so many", wholeNumberFrom(1), 10_000)
     .addHelpText("after", "\nExample:\n  millwright dead-letters replay --reason unknown-unit --as erika")
     .action(async (_options, command: Command) => {
       const { limit, reason, id } = command.opts()

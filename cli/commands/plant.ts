@@ -3,8 +3,8 @@ import { createInterface } from "node:readline/promises"
 import type { Command } from "commander"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { ResultOf } from "../operations.ts"
-import { print, printError, table, when } from "../output.ts"
-import { answer, asker, asksForJson, type Surroundings, wholeNumber } from "../shared.ts"
+import { counted, print, printError, shortened, table, when } from "../output.ts"
+import { answer, asker, asksForJson, type Surroundings, wholeNumberFrom } from "../shared.ts"
 import { showRollback } from "./rules.ts"
 
 export function addPlant(program: Command, surroundings: Surroundings): void {
@@ -50,14 +50,14 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
     .action(async (file: string | undefined, _options, command: Command) => {
       const revision = await asker(command, surroundings)("plant.export", {})
       if (file === undefined) return answer(command, revision, ({ source }) => process.stdout.write(source))
-      await writeFile(file, revision.source)
+      await writeSource(file, revision.source)
       print(`revision ${revision.revision} by ${revision.author} written to ${file}`)
     })
 
   program
     .command("rollback")
     .description("make a revision in which the plant file is as it was in an earlier one")
-    .requiredOption("--to <revision>", "as millwright rules history shows it", wholeNumber)
+    .requiredOption("--to <revision>", "as millwright rules history shows it", wholeNumberFrom(1))
     .requiredOption("--reason <text>", "why, for the audit trail")
     .option("--dry-run", "only check and show")
     .addHelpText(
@@ -76,7 +76,7 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
   program
     .command("audit")
     .description("who changed what, newest first")
-    .option("--limit <n>", "the newest so many", wholeNumber, 50)
+    .option("--limit <n>", "the newest so many", wholeNumberFrom(1), 50)
     .action(async (_options, command: Command) => {
       const { limit } = command.opts()
       answer(command, await asker(command, surroundings)("audit.list", { limit }), (rows) => {
@@ -87,7 +87,7 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
             { title: "WHO", of: ({ actor }) => actor },
             { title: "WHAT", of: ({ action }) => action },
             { title: "ON", of: ({ subject }) => subject },
-            { title: "DETAIL", of: ({ detail }) => detail.slice(0, 100) },
+            { title: "DETAIL", of: ({ detail }) => shortened(detail, 100) },
           ]),
         )
       })
@@ -102,11 +102,19 @@ async function readSource(file: string): Promise<string> {
   }
 }
 
+async function writeSource(file: string, source: string): Promise<void> {
+  try {
+    await writeFile(file, source)
+  } catch (cause) {
+    throw new MillwrightError("USAGE", `the plant file can't be written: ${messageOf(cause)}`, { cause })
+  }
+}
+
 function showChanges({ changes, warnings }: ResultOf<"plant.compare">): void {
   const signs = { added: "+", changed: "~", removed: "-" }
   for (const { change, what, id } of changes) print(`${signs[change]} ${what} ${id}`)
   warn(warnings)
-  print(changes.length === 0 ? "nothing to change" : `${changes.length} changes`)
+  print(changes.length === 0 ? "nothing to change" : counted(changes.length, "change"))
 }
 
 function warn(warnings: readonly string[]): void {

@@ -1,5 +1,5 @@
 import { dirname } from "node:path"
-import { type Command, Option } from "commander"
+import { type Command, InvalidArgumentError, Option } from "commander"
 import { systemClock } from "../../core/clock.ts"
 import { MillwrightError } from "../../core/errors.ts"
 import { replayFiles } from "../../simulators/index.ts"
@@ -8,7 +8,7 @@ import type { ReplaySource } from "../../simulators/replay/sources.ts"
 import { quietLogger } from "../logger.ts"
 import { print, when } from "../output.ts"
 import { bar, progressLine } from "../progress.ts"
-import { positiveNumber, type Surroundings, wholeNumber } from "../shared.ts"
+import { minutes, positiveNumber, type Surroundings, wholeNumberFrom } from "../shared.ts"
 
 type Options = {
   readonly url: string
@@ -43,28 +43,27 @@ export function addReplay(program: Command, surroundings: Surroundings): void {
         .default("long"),
     )
     .option("--time <column>", "column of the time", "time")
-    .option("--asset <template>", "asset's id; columns in braces are filled in (default: {asset})", "{asset}")
+    .option("--asset <template>", "asset's id; columns in braces are filled in", "{asset}")
     .option("--signal <column>", "long: column of the signal", "signal")
     .option("--value <column>", "long: column of the value", "value")
     .option("--signals <columns...>", "wide: columns that are signals (default: all the others)")
     .option("--code <template>", "events: the code", "{code}")
     .option("--site <site>", "the site in the topics", "default")
-    .option("--telemetry-topic <template>", "topic of samples", "v1/{site}/{asset}/telemetry")
-    .option("--events-topic <template>", "topic of events", "v1/{site}/{asset}/events")
-    .option(
-      "--speed <x>",
-      "seconds of the recording in a second (default: as fast as acknowledged)",
-      positiveNumber,
-      Number.POSITIVE_INFINITY,
+    .option("--telemetry-topic <template>", "topic of samples", topicTemplate, "v1/{site}/{asset}/telemetry")
+    .option("--events-topic <template>", "topic of events", topicTemplate, "v1/{site}/{asset}/events")
+    .addOption(
+      new Option("--speed <x>", "seconds of the recording in a second")
+        .argParser(positiveNumber)
+        .default(Number.POSITIVE_INFINITY, "as fast as acknowledged"),
     )
-    .option("--in-flight <n>", "messages that may wait for their acknowledgement", wholeNumber, 500)
-    .option("--utc-offset <minutes>", "how far times without an offset are ahead of UTC", Number, 0)
+    .option("--in-flight <n>", "messages that may wait for their acknowledgement", wholeNumberFrom(1), 500)
+    .option("--utc-offset <minutes>", "how far times without an offset are ahead of UTC", minutes, 0)
     .option("--skip-bad-rows", "leave out rows that can't be read, and count them")
     .addHelpText(
       "after",
       "\nExamples:\n  millwright replay history.csv --speed 60" +
         "\n  millwright replay pumps.csv --layout wide --time ts --asset '{pump}'" +
-        "\n  millwright replay --map examples/azure-pdm/replay.yaml --from ../shared/data/pdm",
+        "\n  millwright replay --map examples/azure-pdm/replay.yaml --from recordings",
     )
     .action(async (files: string[], options: Options) => {
       const sources = await sourcesOf(files, options)
@@ -104,6 +103,13 @@ export function addReplay(program: Command, surroundings: Surroundings): void {
       }
       if (newest.badRows > 0) print(`${newest.badRows} rows could not be read and were left out`)
     })
+}
+
+/** A placeholder that nothing fills in would go to the broker as it stands. */
+function topicTemplate(text: string): string {
+  const other = [...text.matchAll(/\{[^{}]*\}/g)].find(([hole]) => hole !== "{site}" && hole !== "{asset}")
+  if (other !== undefined) throw new InvalidArgumentError(`${other[0]} is neither {site} nor {asset}`)
+  return text
 }
 
 async function sourcesOf(files: readonly string[], options: Options): Promise<readonly ReplaySource[]> {

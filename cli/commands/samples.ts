@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander"
+import { type Command, InvalidArgumentError, Option } from "commander"
 import { figure, print, table, when } from "../output.ts"
 import { answer, asker, durationOption, type Surroundings } from "../shared.ts"
 
@@ -11,7 +11,11 @@ export function addSamples(program: Command, surroundings: Surroundings): void {
   program
     .command("samples <asset> <signal>")
     .description("what a signal has measured: minimum, mean and maximum of each stretch of time")
-    .option("--last <duration>", "how far back from the end", durationOption, 86_400_000)
+    .addOption(
+      new Option("--last <duration>", "how far back from the end")
+        .argParser(durationOption)
+        .default(86_400_000, "1d"),
+    )
     .option("--to <time>", "the end (ISO 8601; default: now, by the plant's clock)", timeOf)
     .option("--bucket <duration>", `length of a stretch (default: ${rows} of them)`, durationOption)
     .addHelpText("after", "\nExample:\n  millwright samples pump-5 vibration --last 7d --bucket 6h")

@@ -8,7 +8,7 @@ import { quietLogger } from "../logger.ts"
 import { print, when } from "../output.ts"
 import { progressLine } from "../progress.ts"
 import { untilAborted } from "../serve.ts"
-import { durationOption, positiveNumber, type Surroundings, wholeNumber } from "../shared.ts"
+import { durationOption, positiveNumber, type Surroundings, wholeNumber, wholeNumberFrom } from "../shared.ts"
 
 type Options = {
   readonly url: string
@@ -32,7 +32,7 @@ export function addSimulate(program: Command, surroundings: Surroundings): void 
     .description("publish a fleet of simulated machines, which wear out and fail, to an MQTT broker")
     .option("--url <url>", "the broker", "mqtt://127.0.0.1:1883")
     .option("--plant <file>", "the machines of a plant file (classes pump, motor, compressor, truck)")
-    .option("--machines <n>", "so many machines without a plant file", wholeNumber, 12)
+    .option("--machines <n>", "so many machines without a plant file", wholeNumberFrom(1), 12)
     .option("--seed <n>", "the same seed, the same fates", wholeNumber, 1)
     .option("--wear <x>", "parts wear so many times faster", positiveNumber, 1)
     .addOption(
@@ -51,7 +51,7 @@ export function addSimulate(program: Command, surroundings: Surroundings): void 
       positiveNumber,
       3600,
     )
-    .option("--per-gateway <n>", "machines that share a connection", wholeNumber, 50)
+    .option("--per-gateway <n>", "machines that share a connection", wholeNumberFrom(1), 50)
     .option("--state <file>", "keep the state here, to go on with the next time")
     .option("--truth <file>", "at the end, write here what really failed and when")
     .addHelpText(

@@ -31,12 +31,14 @@ export function addStatus(program: Command, surroundings: Surroundings): void {
               ])}`,
             )
           }
+          print()
+          if (orders.length === 0) return print("no work orders yet")
           print(
-            `\n${table(orders, [
+            table(orders, [
               { title: "ORDERS", of: (row) => row.orders },
               { title: "TYPE", of: ({ type }) => type },
               { title: "STATE", of: ({ state }) => state },
-            ])}`,
+            ]),
           )
         },
       )

@@ -1,13 +1,9 @@
-import { rm, writeFile } from "node:fs/promises"
-import { join } from "node:path"
 import { connectAsync } from "mqtt"
-import { beforeEach, expect, test, vi } from "vitest"
-import { serveControl } from "../../cli/control.ts"
-import { program } from "../../cli/program.ts"
+import { beforeEach, expect, test } from "vitest"
 import { topics } from "../../core/topics.ts"
 import type { AlarmStep } from "../../core/vocabulary.ts"
-import { scratchDirectory, startPipeline } from "../pipeline.ts"
 import { id, minute, startMs, step } from "../rules/alarms/steps.ts"
+import { answer, linesOf, servePlant } from "./setup.ts"
 
 const source = `
 plant: test
@@ -54,39 +50,33 @@ const steps: readonly AlarmStep[] = [
 ]
 
 let directory: string
+const short = (number: number) => id(number).slice(0, 8)
+const run = (words: string, last?: string) => answer(directory, words, last)
 
-beforeEach(async (test) => {
-  directory = await scratchDirectory()
-  const plant = join(directory, "plant.yaml")
-  await writeFile(plant, source)
-  const pipeline = await startPipeline({ directory, plant })
-  const control = await serveControl(pipeline.app)
-  test.onTestFinished(async () => {
-    await control.close()
-    await pipeline.close()
-    await rm(directory, { recursive: true })
-  })
-  const { app } = pipeline
+beforeEach(async () => {
+  const served = await servePlant(source)
+  directory = served.directory
+  const { app, url, taken, settled } = served.pipeline
   // The clock `event` stands at the newest time that came in.
-  const publisher = await connectAsync(pipeline.url)
+  const publisher = await connectAsync(url)
   const message = JSON.stringify({ ts: startMs + 60 * minute, vibration: 2 })
   await publisher.publishAsync("v1/hall-3/P-102/telemetry", message, { qos: 1 })
   await publisher.endAsync()
-  await pipeline.taken(1)
+  await taken(1)
   await app.log.append(
     topics.alarms,
     steps.map((value) => ({ key: value.site, value })),
   )
-  await pipeline.settled()
+  await settled()
 })
 
 test("alarms are listed, shown, and judged", async () => {
-  expect(lines(await run("alarms list"))).toEqual([
+  expect(linesOf(await run("alarms list"))).toEqual([
     "ID        INCIDENT  OPENED            SEVERITY  STATE  ASSET  RULE                 REASON",
     `${short(2)}  ${short(1)}  2026-01-01 00:05  alarm     open   P-101  bearing-temperature  ${hot}`,
     `${short(1)}  ${short(1)}  2026-01-01 00:00  warning   open   P-101  bearing-vibration    ${first.reason}`,
   ])
-  expect(lines(await run("alarms list --asset P-102"))).toEqual(["no alarms"])
+  expect(linesOf(await run("alarms list --asset P-102"))).toEqual(["no alarms"])
   const one = await run("alarms list --state all --severity warning --limit 1")
   expect(one).toContain("cleared")
   expect(one).toContain(
@@ -94,7 +84,7 @@ test("alarms are listed, shown, and judged", async () => {
   )
   expect(await run("alarms list --limit 2")).not.toContain("may be more")
   expect(JSON.parse(await run("alarms list --limit 1 --json")).alarms).toHaveLength(1)
-  const shown = lines(await run(`alarms show ${short(2)}`))
+  const shown = linesOf(await run(`alarms show ${short(2)}`))
   expect(shown.slice(0, 3)).toEqual([
     "P-101, bearing at hall-3",
     `incident ${id(1)}`,
@@ -104,7 +94,7 @@ test("alarms are listed, shown, and judged", async () => {
   expect(shown).toContain(`${id(2)}  bearing-temperature (asked for)`)
   expect(shown).toContain("  value    7.2 mm/s, limit 7.1 mm/s")
   expect(shown).toContain("  value    -")
-  const report = lines(await run("alarms report --last 2d"))
+  const report = linesOf(await run("alarms report --last 2d"))
   expect(report[0]).toMatch(/^hall-3: 2 alarms in 2 d until /)
   expect(report).toContain("most in 10 minutes              1        at most 10              good")
   expect(JSON.parse(await run("alarms report --json"))).toMatchObject([{ site: "hall-3", alarms: 2 }])
@@ -129,23 +119,3 @@ test("an alarm is acknowledged, and a rule shelved and taken off again", async (
   const audit = await run("audit")
   for (const action of ["acknowledge", "shelve", "unshelve"]) expect(audit).toContain(`alarms.${action}`)
 })
-
-const short = (number: number) => id(number).slice(0, 8)
-const lines = (text: string) => text.split("\n").filter((line) => line !== "")
-
-/** What a command prints; the last word may have spaces. */
-async function run(words: string, last?: string): Promise<string> {
-  let out = ""
-  const stdout = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    out += text
-    return true
-  })
-  try {
-    const { signal } = new AbortController()
-    const given = [...words.split(" "), ...(last === undefined ? [] : [last]), "--directory", directory]
-    await program({ env: {}, signal }).parseAsync(given, { from: "user" })
-    return out
-  } finally {
-    stdout.mockRestore()
-  }
-}

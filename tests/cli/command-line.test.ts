@@ -4,9 +4,9 @@ import os from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest"
 import { ask, serveControl } from "../../cli/control.ts"
-import { program } from "../../cli/program.ts"
 import { loadSettings } from "../../core/config.ts"
 import { scratchDirectory, startPipeline } from "../pipeline.ts"
+import { runCommand } from "./setup.ts"
 
 let scratch: string
 
@@ -126,27 +126,9 @@ function settingsFor(directory: string) {
   return loadSettings({ env: {}, overrides: { directory, logLevel: "warn" } })
 }
 
-/** Runs a command in this process; what it prints. */
-async function run(
-  words: readonly string[],
-  directory: string,
-): Promise<{ readonly out: string; readonly error: string }> {
-  let out = ""
-  let error = ""
-  const stdout = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    out += text
-    return true
-  })
-  const stderr = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    error += text
-    return true
-  })
-  try {
-    const { signal } = new AbortController()
-    await program({ env: {}, signal }).parseAsync([...words, "--directory", directory], { from: "user" })
-    return { out, error }
-  } finally {
-    stdout.mockRestore()
-    stderr.mockRestore()
-  }
+/** What a command prints that does not fail. */
+async function run(words: readonly string[], directory: string) {
+  const { failure, ...printed } = await runCommand([...words, "--directory", directory])
+  if (failure !== undefined) throw failure
+  return printed
 }

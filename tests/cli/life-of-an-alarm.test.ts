@@ -1,10 +1,8 @@
-import { rm, writeFile } from "node:fs/promises"
-import { join } from "node:path"
 import { connectAsync, type MqttClient } from "mqtt"
-import { beforeEach, expect, test, vi } from "vitest"
-import { serveControl } from "../../cli/control.ts"
-import { program } from "../../cli/program.ts"
-import { type Pipeline, scratchDirectory, startPipeline } from "../pipeline.ts"
+import { beforeEach, expect, onTestFinished, test } from "vitest"
+import type { Pipeline } from "../pipeline.ts"
+import { until } from "../until.ts"
+import { answer, linesOf, servePlant } from "./setup.ts"
 
 const source = `
 plant: test
@@ -35,20 +33,14 @@ const arrivedMs = Date.UTC(2026, 2, 5)
 let directory: string
 let pipeline: Pipeline
 let publisher: MqttClient
+const run = (words: string, last?: string) => answer(directory, words, last)
 
-beforeEach(async (context) => {
-  directory = await scratchDirectory()
-  const plant = join(directory, "plant.yaml")
-  await writeFile(plant, source)
-  pipeline = await startPipeline({ directory, plant })
-  const control = await serveControl(pipeline.app)
+beforeEach(async () => {
+  const served = await servePlant(source)
+  directory = served.directory
+  pipeline = served.pipeline
   publisher = await connectAsync(pipeline.url)
-  context.onTestFinished(async () => {
-    await publisher.endAsync()
-    await control.close()
-    await pipeline.close()
-    await rm(directory, { recursive: true })
-  })
+  onTestFinished(() => publisher.endAsync())
 })
 
 /** Samples at these minutes, in this order. */
@@ -60,10 +52,6 @@ async function send(...samples: readonly (readonly [minutes: number, value: numb
   await pipeline.settled()
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve))
-}
-
 test("an alarm is found, acknowledged, worsens, and its order can be verified", async () => {
   await send([0, 2], [10, 5], [20, 5.5], [30, 6])
   expect(await run("alarms list")).toMatch(/warning {3}open {3}P-101 {2}bearing-vibration/)
@@ -71,9 +59,9 @@ test("an alarm is found, acknowledged, worsens, and its order can be verified", 
   await run(`alarms acknowledge ${incident} --as erika --reason`, "on my way")
   await until(async () => (await run(`alarms show ${incident}`)).includes("erika"))
   expect(await run("alarms list")).toContain("bearing vibration 5 mm/s above 4.5 mm/s for 10 min")
-  expect(lines(await run(`alarms show ${incident}`)).at(-1)).toMatch(/^ {2}seen {5}.* by erika: on my way$/)
+  expect(linesOf(await run(`alarms show ${incident}`)).at(-1)).toMatch(/^ {2}seen {5}.* by erika: on my way$/)
   await send([40, 8], [51, 9])
-  const verified = lines(await run("verify WO-000001"))
+  const verified = linesOf(await run("verify WO-000001"))
   expect(verified.filter((line) => !line.startsWith(" "))).toEqual([
     "same         2026-03-04 00:20  bearing-vibration (revision 1) opened",
     "same         2026-03-04 00:50  bearing-vibration (revision 1) raised",
@@ -129,27 +117,8 @@ test("a sample that comes late withdraws what was found, and its order says so",
 
 test("a sensor that is stuck asks for an inspection of itself", async () => {
   await send(...Array.from({ length: 14 }, (_, at) => [at * 10, 8] as const))
-  expect(lines(await run("orders list")).slice(1)).toEqual([
+  expect(linesOf(await run("orders list")).slice(1)).toEqual([
     expect.stringMatching(/WO-000002 +specialised .* Inspect the sensor vibration of P-101: /),
     expect.stringMatching(/WO-000001 +predictive /),
   ])
 })
-
-const lines = (text: string) => text.split("\n").filter((line) => line !== "")
-
-/** What a command prints; the last word may have spaces. */
-async function run(words: string, last?: string): Promise<string> {
-  let out = ""
-  const stdout = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    out += text
-    return true
-  })
-  try {
-    const { signal } = new AbortController()
-    const given = [...words.split(" "), ...(last === undefined ? [] : [last]), "--directory", directory]
-    await program({ env: {}, signal }).parseAsync(given, { from: "user" })
-    return out
-  } finally {
-    stdout.mockRestore()
-  }
-}

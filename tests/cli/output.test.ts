@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { printable } from "../../cli/output.ts"
+import { printable, shortened } from "../../cli/output.ts"
 
 test("control characters, also those of eight bits, and those that turn text around are shown as escapes", () => {
   expect(printable("a\u001B[2Jb\nc\u007Fd\u009B2Je\u202Ef\u2066g\u200Fh")).toBe(
@@ -10,4 +10,9 @@ test("control characters, also those of eight bits, and those that turn text aro
 test("other scripts, signs and joiners stay as they are", () => {
   const text = "Größe 5 µm, Лента, ポンプ, صمام, 👷‍♀️"
   expect(printable(text)).toBe(text)
+})
+
+test("a text that is cut says so", () => {
+  expect(shortened("acme/P-101", 10)).toBe("acme/P-101")
+  expect(shortened("acme/P-101/sensors", 10)).toBe("acme/P-10…")
 })

@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs"
 import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { beforeEach, expect, test, vi } from "vitest"
-import { program } from "../../cli/program.ts"
+import { beforeEach, expect, test } from "vitest"
 import { scratchDirectory } from "../pipeline.ts"
+import { runCommand as run } from "./setup.ts"
 
 const root = join(import.meta.dirname, "..", "..")
 let scratch: string
@@ -169,32 +169,6 @@ async function written(name: string, text: string): Promise<string> {
   const file = join(scratch, name)
   await writeFile(file, text)
   return file
-}
-
-/** Runs a command in this process; what it prints, and how it fails. */
-async function run(words: readonly string[]) {
-  let [out, error] = ["", ""]
-  const stdout = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    out += text
-    return true
-  })
-  const stderr = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    error += text
-    return true
-  })
-  try {
-    const { signal } = new AbortController()
-    const failure = await program({ env: {}, signal })
-      .parseAsync([...words], { from: "user" })
-      .then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      )
-    return { out, error, failure }
-  } finally {
-    stdout.mockRestore()
-    stderr.mockRestore()
-  }
 }
 
 test("a recording that can't be used is told with what to do, and what was left out is told", async () => {

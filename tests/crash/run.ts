@@ -1,7 +1,6 @@
 import { once } from "node:events"
 import { watch } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { pino } from "pino"
 import { ask } from "../../cli/control.ts"
@@ -9,6 +8,7 @@ import type { InputOf, OperationName, ResultOf } from "../../cli/operations.ts"
 import { type Clock, systemClock } from "../../core/clock.ts"
 import { loadSettings } from "../../core/config.ts"
 import { MillwrightError } from "../../core/errors.ts"
+import { freePort } from "../../services/port.ts"
 import { createPublisher, type Publisher } from "../../simulators/publisher.ts"
 import type { Load } from "./load.ts"
 import { startServer } from "./server.ts"
@@ -127,14 +127,4 @@ async function askOf<K extends OperationName>(
 
 function isOneOf(error: unknown, ...codes: MillwrightError["code"][]): boolean {
   return error instanceof MillwrightError && codes.includes(error.code)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  if (address === null || typeof address === "string") throw new Error("no port is free")
-  return address.port
 }

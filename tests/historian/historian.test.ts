@@ -22,6 +22,7 @@ import { reading, samples } from "../contract/telemetry-store.ts"
 import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
 import { giveAndTake, oddAndOther } from "../takeover.ts"
+import { until } from "../until.ts"
 
 const startMs = Date.UTC(2026, 0, 1)
 const level: Series = { asset: "tank-1", signal: "level" }
@@ -103,11 +104,6 @@ function append(...values: TelemetryRecord[]): Promise<void> {
 }
 
 const levelAt = (offsetMs: number, value: number) => reading("tank-1", startMs + offsetMs, { level: value })
-
-/** Turns of the event loop, so that what needs no clock gets done, until this holds. */
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve))
-}
 
 const isCommitted = async () => (await log.lags()).every(({ uncommitted }) => uncommitted === 0)
 const stored = async () => (await samples(store, level)).map(({ value }) => value)

@@ -7,11 +7,11 @@ import { Positions } from "../../core/db/positions.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import { partitionOf } from "../../core/log/partition.ts"
 import { topics } from "../../core/topics.ts"
-import type { Detection } from "../../core/vocabulary.ts"
 import { Announcer } from "../../ingest/announcer.ts"
 import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
 import { giveAndTake, oddAndOther } from "../takeover.ts"
+import { detectionOf } from "./detection.ts"
 
 test("when another process takes a partition over, the others are said on, and so is that once it comes back", async () => {
   const directory = await mkdtemp(join(tmpdir(), "millwright-announcer-"))
@@ -43,7 +43,7 @@ test("when another process takes a partition over, the others are said on, and s
     }
   }
   const send = async (asset: string, sequence: number) => {
-    await log.append(topics.detections, [{ key: asset, value: detection(asset, sequence) }])
+    await log.append(topics.detections, [{ key: asset, value: detectionOf(sequence, { asset }) }])
     // Positions are saved with the first records after a second.
     await clock.advance(1000)
   }
@@ -70,26 +70,3 @@ test("when another process takes a partition over, the others are said on, and s
   await announcer.done
   expect(await positions.claim(partitionOf(lost, log.partitions))).toMatchObject({ position: 2 })
 })
-
-function detection(asset: string, sequence: number): Detection {
-  return {
-    kind: "raised",
-    episode: "00000000-0000-5000-9000-000000000001",
-    sequence,
-    site: "north",
-    asset,
-    component: null,
-    rule: "vibration",
-    ruleKind: "threshold",
-    revision: 1,
-    severity: "alarm",
-    openedAtMs: 0,
-    atMs: sequence,
-    signal: "vibration",
-    value: 8,
-    limit: 7,
-    unit: null,
-    reason: "",
-    evidence: { statistic: "value", fromMs: 0, toMs: 0, samples: [], events: [], parameters: "" },
-  }
-}

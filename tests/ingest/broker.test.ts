@@ -8,8 +8,8 @@ import { Positions } from "../../core/db/positions.ts"
 import { openSqliteDatabase } from "../../core/db/sqlite.ts"
 import { partitionOf } from "../../core/log/partition.ts"
 import { topics } from "../../core/topics.ts"
-import type { Detection } from "../../core/vocabulary.ts"
 import { type Pipeline, scratchDirectory, startPipeline } from "../pipeline.ts"
+import { detectionOf } from "./detection.ts"
 import { closeSocket, connectPacket, connectRaw, openSocket, packet } from "./raw-mqtt.ts"
 
 /** More than the system's buffers and Millwright's own take together: 32 MiB. */
@@ -50,7 +50,7 @@ test("a server stops though a subscriber does not read, and remembers where to g
   onTestFinished(() => rm(directory, { recursive: true }))
   const first = await startPipeline({ directory })
   const stalled = await stalledSubscriber(first.app.ingest.port, "v1/+/+/detections")
-  const detections = Array.from({ length: tooMany }, (_, at) => detection(at))
+  const detections = Array.from({ length: tooMany }, (_, at) => detectionOf(at, { reason: chunk }))
   await first.app.log.append(
     topics.detections,
     detections.map((value) => ({ key: value.asset, value })),
@@ -147,27 +147,4 @@ async function stalledSubscriber(port: number, filter: string): Promise<Socket> 
   await once(socket, "data")
   socket.pause()
   return socket
-}
-
-function detection(sequence: number): Detection {
-  return {
-    kind: "raised",
-    episode: "00000000-0000-5000-9000-000000000001",
-    sequence,
-    site: "north",
-    asset: "P-101",
-    component: null,
-    rule: "vibration",
-    ruleKind: "threshold",
-    revision: 1,
-    severity: "alarm",
-    openedAtMs: 0,
-    atMs: sequence,
-    signal: "vibration",
-    value: 8,
-    limit: 7,
-    unit: null,
-    reason: chunk,
-    evidence: { statistic: "value", fromMs: 0, toMs: 0, samples: [], events: [], parameters: "" },
-  }
 }

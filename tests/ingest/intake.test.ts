@@ -16,6 +16,7 @@ import { DeviceRegistry } from "../../ingest/registry.ts"
 import { SilentPartitions } from "../../ingest/silent-partitions.ts"
 import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
+import { announce, plantRevision } from "../revision.ts"
 
 const recordedMs = Date.UTC(2015, 5, 1)
 const arrivedMs = Date.UTC(2026, 0, 1)
@@ -118,9 +119,9 @@ test("under the clock `wall` a message without a time has its arrival's, and tha
 test("the limit of unknown assets counts across revisions of the plant and restarts", async () => {
   const first = await startIntake("event", 2)
   await send(first.intake, "one", { flow: 1 })
-  await announce(1)
+  await apply(1)
   await send(first.intake, "two", { flow: 1 })
-  await announce(2)
+  await apply(2)
   await send(first.intake, "three", { flow: 1 })
   expect(await letters()).toEqual(["too-many-assets"])
   await first.devices.save()
@@ -143,7 +144,7 @@ test("while the intake is held nothing enters the log and nothing is settled, an
       }),
     )
     // A commit of the log's own: whatever was in the way to it is in it now.
-    await announce(1)
+    await apply(1)
     expect(await recorded()).toHaveLength(1)
     expect(settled).toBe(0)
     throw new Error("the work failed")
@@ -179,9 +180,7 @@ async function openIngest(): Promise<Ingest> {
 }
 
 /** Resolves when the catalogue has it. */
-async function announce(revision: number): Promise<void> {
+function apply(revision: number): Promise<void> {
   const source = `plant: small\nsites: [{ id: default }]`
-  const about = { plant: "small", changedIn: {}, author: "test", reason: "test", effectiveMs: 0, atMs: 0 }
-  await log.append(topics.catalogue, [{ key: "small", value: { ...about, revision, source } }])
-  await catalogue.knows(revision)
+  return announce(log, catalogue, plantRevision(source, { plant: "small", revision }))
 }

@@ -15,6 +15,7 @@ import { topics } from "../../core/topics.ts"
 import { BrokerClient, type ClientSettings } from "../../ingest/client.ts"
 import { Intake } from "../../ingest/intake.ts"
 import { DeviceRegistry } from "../../ingest/registry.ts"
+import { announce, plantRevision } from "../revision.ts"
 
 export type PlantBroker = {
   readonly port: number
@@ -184,10 +185,8 @@ export async function openTaking(
         if (value.kind === "reading") values.push(value.values[signal] ?? Number.NaN)
       return values
     },
-    async apply(revision: number, source: string): Promise<void> {
-      const about = { plant: "p", changedIn: {}, author: "test", reason: "test", effectiveMs: 0, atMs: 0 }
-      await log.append(topics.catalogue, [{ key: "p", value: { ...about, revision, source } }])
-      await catalogue.knows(revision)
+    apply(revision: number, source: string): Promise<void> {
+      return announce(log, catalogue, plantRevision(source, { plant: "p", revision }))
     },
     async close() {
       await catalogue.close()

@@ -18,6 +18,7 @@ import { createScheduler } from "../../scheduler/index.ts"
 import { createWorkOrders } from "../../workorders/index.ts"
 import { createLoad } from "../crash/load.ts"
 import { ManualClock } from "../manual-clock.ts"
+import { announce, plantRevision } from "../revision.ts"
 
 const runs = { numRuns: process.env.MILLWRIGHT_LONG === "1" ? 50 : 3 }
 const timeout = 900_000
@@ -169,14 +170,10 @@ async function run(
 }
 
 async function openCatalogue(log: EmbeddedLog): Promise<Catalogue> {
-  const [end = 0] = await log.ends(topics.catalogue)
-  if (end === 0) {
-    const about = { revision: 1, plant: "crash", changedIn: {}, author: "test", reason: "test" }
-    const revision = { ...about, source, effectiveMs: 0, atMs: 0 }
-    await log.append(topics.catalogue, [{ key: "crash", value: revision }])
-  }
   const catalogue = new Catalogue(log)
   await catalogue.start()
+  if (catalogue.newest() === undefined)
+    await announce(log, catalogue, plantRevision(source, { plant: "crash" }))
   return catalogue
 }
 

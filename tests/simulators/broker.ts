@@ -80,8 +80,3 @@ export function withoutRepeats(received: readonly Received[]): Received[] {
     return true
   })
 }
-
-/** Lets IO go on until `condition` holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
-}

@@ -7,7 +7,8 @@ import { assetEvent, reading } from "../../core/vocabulary.ts"
 import { dueMs } from "../../simulators/fleet/gateway.ts"
 import { createFleet, type Fleet, type FleetOptions } from "../../simulators/index.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { type Received, startBroker, type TestBroker, until, withoutRepeats } from "./broker.ts"
+import { until } from "../until.ts"
+import { type Received, startBroker, type TestBroker, withoutRepeats } from "./broker.ts"
 
 const minute = 60_000
 const hour = 60 * minute

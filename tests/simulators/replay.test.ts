@@ -11,7 +11,8 @@ import type { ReplayOptions, ReplayProgress } from "../../simulators/replay/publ
 import type { ReplaySource } from "../../simulators/replay/sources.ts"
 import { readTime } from "../../simulators/replay/times.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { startBroker, type TestBroker, until, withoutRepeats } from "./broker.ts"
+import { until } from "../until.ts"
+import { startBroker, type TestBroker, withoutRepeats } from "./broker.ts"
 
 let broker: TestBroker
 let directory: string

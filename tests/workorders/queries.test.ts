@@ -3,10 +3,10 @@ import { expect, test } from "vitest"
 import type { Database } from "../../core/db/database.ts"
 import { selectOpenOn } from "../../workorders/intake.ts"
 import type { OrderFilter } from "../../workorders/queries.ts"
-import { orderQueries, selectCounts, selectOrders } from "../../workorders/queries.ts"
+import { orderQueries, selectColumn, selectCounts, selectOrders } from "../../workorders/queries.ts"
 import type { WorkOrderTables } from "../../workorders/tables.ts"
 import { onPostgres } from "../database.ts"
-import { open, openStore, orderId, settle, take } from "./requests.ts"
+import { at, open, openStore, orderId, settle, take } from "./requests.ts"
 
 /** Seven orders: the odd ones preventive on P-101, the even ones predictive on P-102; the first is done. */
 async function store() {
@@ -103,6 +103,7 @@ const filters: readonly (readonly [OrderFilter, string])[] = [
   [{ site: "north" }, "work_order_by_site"],
   [{ asset: "P-101" }, "work_order_by_asset"],
   [{ priority: 1 }, "work_order_by_priority"],
+  [{ open: true }, "work_order_open_by_number"],
 ]
 
 /** The steps that the database would take. */
@@ -129,7 +130,8 @@ if (onPostgres) {
     await sql`
       insert into work_order
       select 'id-' || n, n + 100, 'corrective', 'completed', 0, 'east', 'A-' || n % 500, component, 'need-' || n,
-        title, 3 + n % 3, requested_ms, due_ms, finished_ms, version, details, findings, finding_count, episodes
+        title, 3 + n % 3, requested_ms, due_ms, finished_ms, version, details, findings, finding_count, episodes,
+        cost_centre, timer_ms, head
       from work_order cross join generate_series(1, 20000) n where number = 7`.execute(db)
     await sql`analyze work_order`.execute(db)
     for (const [filter, index] of filters) {
@@ -139,6 +141,15 @@ if (onPostgres) {
     }
     const [, all] = await planOf(database, selectOrders(db, {}, 50))
     expect(all).toBe("->  Index Scan Backward using work_order_number_key on work_order")
+    for (const [site, index] of [
+      [undefined, "work_order_board"],
+      ["north", "work_order_board_of_site"],
+    ] as const) {
+      expect((await planOf(database, selectColumn(db, "requested", site, 20))).join("\n")).toContain(index)
+    }
+    expect((await planOf(database, selectOrders(db, { person: "tina" }, 50))).join("\n")).toContain(
+      "order_person_by_person",
+    )
     expect((await planOf(database, selectOpenOn(db, ["P-7", "P-8"]))).join("\n")).toContain(
       "work_order_open_on_asset",
     )
@@ -156,10 +167,21 @@ if (onPostgres) {
     for (const [filter, index] of filters) {
       for (const one of [filter, { ...filter, after: "WO-000005" }]) {
         const [step, ...more] = await planOf(database, selectOrders(db, one, 50))
-        expect(step).toContain(`SEARCH work_order USING INDEX ${index}`)
+        expect(step).toMatch(new RegExp(`^(SEARCH|SCAN) work_order USING INDEX ${index}\\b`))
         expect(more).toEqual([])
       }
     }
+    for (const site of [undefined, "north"]) {
+      const index = site === undefined ? "work_order_board" : "work_order_board_of_site"
+      const [step, ...more] = await planOf(database, selectColumn(db, "requested", site, 20))
+      expect(step).toContain(`SEARCH work_order USING INDEX ${index} (`)
+      expect(more).toEqual([])
+    }
+    const own = await planOf(database, selectOrders(db, { person: "tina" }, 50))
+    expect(own.join("\n")).toContain("order_person USING INDEX order_person_by_person (person=? AND open=?)")
+    expect(own.join("\n")).not.toContain("SCAN work_order")
+    const late = await planOf(database, selectOrders(db, { dueBeforeMs: at(0) }, 50))
+    expect(late.join("\n")).toMatch(/USING INDEX work_order_(by_due|open_by_number)/)
     const [all, ...sorting] = await planOf(database, selectOrders(db, {}, 50))
     expect(all).toContain("USING INDEX")
     expect(sorting).toEqual([])
