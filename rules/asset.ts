@@ -8,21 +8,19 @@ import {
   telemetryRecord,
   timeMs,
 } from "../core/vocabulary.ts"
+import { takeAction, takeRecord } from "./evaluate.ts"
 import { episodesOf, incident, inIncident } from "./incident.ts"
 import {
   type Counts,
   checkMemory,
   drain,
   freshCore,
-  isLaneDueBy,
   type Lane,
-  moveLane,
   openLane,
   type Place,
   reviseLane,
-  takeAction,
-  takeRecord,
 } from "./lane.ts"
+import { isLaneDueBy, moveLane } from "./lane-clock.ts"
 import { laneCore } from "./memory.ts"
 import { rewind } from "./rewind.ts"
 import type { Rulebook } from "./rulebook.ts"
@@ -81,7 +79,7 @@ export class WatchedAsset {
   revision: Revision
   /** Not yet saved. */
   changed = false
-  private readonly slots: Slot[]
+  private slots: readonly Slot[]
   private readonly revisions: Revisions
   private readonly counts: Counts
 
@@ -142,8 +140,6 @@ export class WatchedAsset {
     this.revision = next
     this.state.revision = next.number
     this.addLanes(next)
-    // A lane that no rule is in any more ends with what it waits for.
-    for (const slot of this.slots.filter(isDone)) this.slots.splice(this.slots.indexOf(slot), 1)
   }
 
   take(record: Reading | AssetEvent): void {
@@ -170,6 +166,7 @@ export class WatchedAsset {
       found ??= []
       for (const step of drain(lane)) found.push(inIncident(this.state.incidents, step))
     }
+    if (this.slots.some(isDone)) this.slots = this.slots.filter((slot) => !isDone(slot))
     return found ?? nothing
   }
 
@@ -200,7 +197,9 @@ export class WatchedAsset {
       if (this.slots.some(({ lane }) => lane.latenessMs === latenessMs)) continue
       const { clockMs } = this.state
       const core = freshCore(clockMs === Number.MIN_SAFE_INTEGER ? clockMs : clockMs - latenessMs)
-      this.slots.push({ lane: openLane(this.place(latenessMs, revision), core), waiting: [] })
+      // The lane that has always been there has heard which state the asset is in.
+      core.assetState = this.slots[0]?.lane.core.assetState ?? null
+      this.slots = [...this.slots, { lane: openLane(this.place(latenessMs, revision), core), waiting: [] }]
     }
   }
 
@@ -215,8 +214,13 @@ export class WatchedAsset {
   }
 }
 
+/** No rule is in the lane any more, nor comes: the records that wait decide nothing. */
 function isDone({ lane, waiting }: Slot): boolean {
-  return lane.latenessMs > 0 && lane.watches.length === 0 && waiting.length === 0
+  return (
+    lane.latenessMs > 0 &&
+    lane.watches.length === 0 &&
+    waiting.every(({ revision }) => revision === undefined)
+  )
 }
 
 /** In order of time; of what has the same time, in an order that does not depend on which came first. */

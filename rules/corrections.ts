@@ -195,7 +195,7 @@ function asAmended({ cause: _, ...step }: Detection): Detection {
 
 /** A step that no sample of its own brought about. */
 function unmeasured(
-  { core, revision, asset }: Lane,
+  { core }: Lane,
   watch: Watch,
   kind: "amended" | "withdrawn",
   { id, openedAtMs }: Told<Brief>,
@@ -207,8 +207,8 @@ function unmeasured(
     kind,
     episode: id,
     sequence: 0,
-    site: revision.assets.get(asset)?.site ?? "",
-    asset,
+    site: watch.site,
+    asset: watch.asset,
     component: spec.component ?? null,
     rule: spec.id,
     ruleKind: spec.kind,

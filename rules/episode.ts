@@ -35,7 +35,7 @@ export function find(watch: Watch, severity: Severity, step: Step): void {
   state.opened += 1
   emit(watch, "opened", step)
   for (const guarded of watch.guarded) look(guarded, step.atMs)
-  for (const follower of watch.followers) follower.rule.kind.joined?.(follower, step.atMs)
+  for (const follower of watch.followers) follower.rule.kind.joined?.(follower, step.atMs, watch, step.reason)
 }
 
 /**

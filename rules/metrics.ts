@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client"
 import type { Detection } from "../core/vocabulary.ts"
-import type { Counts } from "./lane.ts"
+import { type Counts, noCounts } from "./lane.ts"
 
 export type RuleMetrics = {
   /** Adds what was counted since the last call. */
@@ -39,7 +39,7 @@ export function ruleMetrics(registry: Registry, openEpisodes: () => number): Rul
       this.set(openEpisodes())
     },
   })
-  const before: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
+  const before = noCounts()
   return {
     counted(counts) {
       for (const outcome of outcomes) {

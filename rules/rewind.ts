@@ -1,5 +1,7 @@
 import { corrections } from "./corrections.ts"
-import { type Counts, drain, eventName, type Lane, moveLane, openLane, takeEntry } from "./lane.ts"
+import { eventName, takeEntry } from "./evaluate.ts"
+import { type Counts, drain, type Lane, noCounts, openLane } from "./lane.ts"
+import { moveLane } from "./lane-clock.ts"
 import { copyOf } from "./memory.ts"
 import { type Entry, keyOf, note, replayOf, startTrail, type Trail } from "./trail.ts"
 
@@ -60,7 +62,7 @@ function again(lane: Lane, late: Entry): Lane {
   const entries = inOrder([...trail.entries.slice(before.length), late])
   const scratch = openLane(lane, copyOf(base.core))
   scratch.rehearsal = trail.rewinds + 1
-  const uncounted: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
+  const uncounted = noCounts()
   for (const entry of entries) takeEntry(scratch, entry, uncounted)
   moveLane(scratch, lane.core.clockMs)
   settle(scratch, lane)

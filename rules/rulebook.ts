@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import type { Revision } from "../core/catalogue.ts"
 import { type Asset, type AssetClass, matches, type Plant, problems, type RuleSpec } from "../core/plant.ts"
 import { kindOf, ruleKinds } from "./kinds.ts"
+import { classesOf, writtenFor } from "./scope.ts"
 import type { Rule, RuleKind, Subject } from "./watch.ts"
 
 /** The rules of one revision, ready to be run. */
@@ -20,19 +21,21 @@ export function rulebooks(
   return (revision) => {
     let rulebook = read.get(revision)
     if (rulebook === undefined) {
-      const problems = revision.plant.rules.flatMap((spec) => problemsOf(spec, revision.plant))
+      const { plant } = revision
+      const checked = plant.rules.map((spec) => ({ spec, problems: problemsOf(spec, plant) }))
+      const problems = checked.flatMap((one) => one.problems)
       if (problems.length > 0) report(revision, problems)
-      rulebook = readRulebook(revision)
+      const usable = checked.filter((one) => one.problems.length === 0).map(({ spec }) => spec)
+      rulebook = readRulebook(revision, usable)
       read.set(revision, rulebook)
     }
     return rulebook
   }
 }
 
-function readRulebook({ plant, changedIn }: Revision): Rulebook {
+function readRulebook({ plant, changedIn }: Revision, usable: readonly RuleSpec[]): Rulebook {
   const classes = new Map(plant.classes.map((one) => [one.id, one]))
   const zones = new Map(plant.sites.map(({ id, timeZone }) => [id, timeZone]))
-  const usable = plant.rules.filter((spec) => problemsOf(spec, plant).length === 0)
   const rules = new Map<string, Rule>()
   return {
     rulesFor(asset) {
@@ -74,11 +77,6 @@ function watches({ signal, component }: RuleSpec, { signals, components }: Asset
     (signal === undefined || Object.hasOwn(signals, signal)) &&
     (component === undefined || components.includes(component))
   )
-}
-
-/** The parameters as written for this asset: what an override states takes the place of the rule's own. */
-function writtenFor({ params, overrides = [] }: RuleSpec, asset: Asset): Record<string, unknown> {
-  return { ...params, ...overrides.findLast((one) => matches(one.for, asset))?.params }
 }
 
 function readRule(spec: RuleSpec, assetClass: AssetClass, subject: Subject, revision: number): Rule {
@@ -195,14 +193,20 @@ function memberProblems(spec: RuleSpec, plant: Plant): string[] {
   return found
 }
 
-function circleFrom(path: readonly RuleSpec[], plant: Plant): string[] | undefined {
+/** `clear` gathers rules from which no way leads into a circle: many ways may lead to one. */
+function circleFrom(
+  path: readonly RuleSpec[],
+  plant: Plant,
+  clear = new Set<RuleSpec>(),
+): string[] | undefined {
   const last = path.at(-1)
   for (const wanted of last === undefined ? [] : membersOf(last)) {
     const next = plant.rules.find(({ id }) => id === wanted)
-    if (next === undefined) continue
+    if (next === undefined || clear.has(next)) continue
     if (path.includes(next)) return [...path, next].map(({ id }) => id)
-    const circle = circleFrom([...path, next], plant)
+    const circle = circleFrom([...path, next], plant, clear)
     if (circle !== undefined) return circle
+    clear.add(next)
   }
   return undefined
 }
@@ -211,11 +215,4 @@ function membersOf({ kind: name, params }: RuleSpec): readonly string[] {
   const kind = kindOf(name)
   const read = kind?.params.safeParse(params)
   return read?.success ? (kind?.members?.(read.data) ?? []) : []
-}
-
-/** The classes of the assets that a rule is for; before there are any, those that its selector allows. */
-function classesOf({ for: selector }: RuleSpec, { assets, classes }: Plant): readonly AssetClass[] {
-  const used = new Set(assets.filter((asset) => matches(selector, asset)).map((asset) => asset.class))
-  if (used.size > 0) return classes.filter(({ id }) => used.has(id))
-  return classes.filter(({ id }) => selector.class === undefined || selector.class.includes(id))
 }

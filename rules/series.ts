@@ -6,7 +6,10 @@ const kept = 16
 /** The newest usable samples of one signal of one asset: a ring that the signal's watches share for their evidence. */
 export const series = z.object({
   signal: z.string(),
-  /** The time of the newest usable sample: what comes at or before it is a duplicate or late. */
+  /**
+   * The time of the newest usable sample, `never` before the first: what comes at or before it is a duplicate or late.
+   * Unlike the ring it is also kept where a verdict is recomputed.
+   */
   markMs: z.number(),
   /** The newest usable value. */
   value: z.number(),
@@ -25,6 +28,7 @@ export function isUsable(value: number, quality: Quality | undefined): boolean {
 }
 
 export function remember(series: Series, atMs: number, value: number): void {
+  series.markMs = atMs
   series.value = value
   series.atMs[series.next] = atMs
   series.values[series.next] = value

@@ -7,7 +7,7 @@ import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
 import type { DetectionRecord, TelemetryRecord, Tick } from "../core/vocabulary.ts"
 import { createEngine, type Engine } from "./engine.ts"
-import type { Counts } from "./lane.ts"
+import { noCounts } from "./lane.ts"
 import { maintenanceIn } from "./maintenance.ts"
 import { ruleMetrics } from "./metrics.ts"
 import { rulebooks } from "./rulebook.ts"
@@ -39,9 +39,9 @@ const tellEveryMs = 60_000
 const rounds = 10
 
 /**
- * The stage `telemetry` -> `detections` and, for the sites' operators, `alarms`. Each owned partition has an engine; its assets' states and its position
- * are saved together, after the detections derived so far are in the log: a crash repeats some, with the same
- * ids and content, and skips none.
+ * The stage `telemetry` -> `detections` and, for the sites' operators, `alarms`. Each owned partition has an engine;
+ * its assets' states and its position are saved together, after the detections derived so far are in the log: a crash
+ * repeats some, with the same ids and content, and skips none.
  */
 export function createJudging(context: StageContext & RulesSettings): Stage {
   const { log, database, catalogue, clock, plantClock, logger } = context
@@ -49,7 +49,7 @@ export function createJudging(context: StageContext & RulesSettings): Stage {
   const positions = new Positions(database, "rules", topics.telemetry.name)
   const partitions = new Map<number, Partition>()
   const replaced = new Replaced("rules", topics.telemetry.name, clock)
-  const counts: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
+  const counts = noCounts()
   const rulebook = rulebooks(({ number }, problems) =>
     logger.error({ revision: number, problems }, "rules that can't be used are left out"),
   )

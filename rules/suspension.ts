@@ -3,7 +3,7 @@ import { formatDuration } from "../core/duration.ts"
 import { messageOf } from "../core/errors.ts"
 import { matches, type Plant } from "../core/plant.ts"
 import { type Occurrences, occurrencesOf, shortestInterval } from "../core/schedule.ts"
-import { never, noDeadline, type Watch } from "./watch.ts"
+import { never, noDeadline, type Rule, type Watch } from "./watch.ts"
 
 /** Looks whether a watch is to look away now, and tells its kind where that changes. */
 export function look(watch: Watch, atMs: number): void {
@@ -28,6 +28,12 @@ export function isAway({ rule, state, sensors, lane }: Watch): boolean {
   if (state.awayUntilMs !== never) return true
   if (lane.inWindow && rule.spec.suspend.windows) return true
   return sensors.some((sensor) => sensor.state.episode !== null)
+}
+
+/** Until when a rule looks away in this state of the asset, where it was `untilMs` before its states were edited. */
+export function awayIn(assetState: string | null, { spec }: Rule, untilMs: number): number {
+  if (assetState !== null && spec.suspend.states.includes(assetState)) return noDeadline
+  return untilMs === noDeadline ? never : untilMs
 }
 
 /** The asset has gone into another state. */

@@ -6,14 +6,12 @@ import {
   type Detection,
   type Evidence,
   eventCodes,
-  type Reading,
   severity,
   steps,
   telemetryRecord,
   timeMs,
 } from "../core/vocabulary.ts"
 import { copyOf, type LaneCore, laneCore } from "./memory.ts"
-import { isUsable } from "./series.ts"
 import type { Watch } from "./watch.ts"
 
 /** Records between two copies of a lane's memory: at least so many newest ones can be looked at again. */
@@ -80,8 +78,8 @@ export type TrailKeeper = {
   trail: Trail
   /** How many steps of the outbox the trail knows of. */
   noted: number
-  /** What is being evaluated. */
-  current: Reading | AssetEvent | undefined
+  /** What is being evaluated: the samples of one time, or an event. */
+  current: Entry | undefined
 }
 
 export function startTrail(core: LaneCore): Trail {
@@ -91,6 +89,7 @@ export function startTrail(core: LaneCore): Trail {
 /** Keeps what was just evaluated. */
 export function record(lane: TrailKeeper, entry: Entry): void {
   note(lane)
+  lane.current = undefined
   const { trail } = lane
   trail.entries.push(entry)
   if (trail.entries.length - trail.split < half) return
@@ -121,19 +120,18 @@ function briefOf(step: Detection): Brief {
 
 /** With what the verdict of a watch can be recomputed: its memory before the trail's records, and those records. */
 export function replayOf(lane: TrailKeeper, watch: Watch, atMs: number): NonNullable<Evidence["replay"]> {
+  const { current } = lane
   const { older, entries } = lane.trail
   const watches = closureOf(watch)
   const reading = readingOf(watches)
   const lines: string[] = []
   // What came out of order may be older than the newest that the memory knows.
   let fromMs = older.core.newestMs
-  const count = (one: Read) => {
+  for (const one of current === undefined ? entries : [...entries, current]) {
     const before = lines.length
     addLines(lines, one, reading, older.core)
     if (lines.length > before) fromMs = Math.min(fromMs, one.atMs - 1)
   }
-  for (const entry of entries) count(entry)
-  if (lane.current !== undefined) count(withoutRepeats(lane.current, entries))
   return {
     revision: lane.revision.number,
     state: stateOf(older.core, watches, reading.signals),
@@ -194,34 +192,26 @@ export function keyOf({ rule, signal }: { readonly rule: string; readonly signal
   return `${rule}|${signal ?? ""}`
 }
 
-/** A record, as far as it can have decided. */
-type Read = Entry | Reading | AssetEvent
+/** Samples of one time, or an event, as far as they can have decided. */
+type Decisive = Pick<Entry, "atMs" | "values" | "event">
 
-/** What is hashed of a record: a line for each usable sample newer than what the memory knows, or one for the event. */
-export function linesOf(record: Read, read: WhatIsRead, core: Pick<LaneCore, "series">): string[] {
+/** What is hashed of it: a line for each sample newer than what the memory knows, or one for the event. */
+export function linesOf(one: Decisive, read: WhatIsRead, core: Pick<LaneCore, "series">): string[] {
   const lines: string[] = []
-  addLines(lines, record, read, core)
+  addLines(lines, one, read, core)
   return lines
 }
 
 function addLines(
   lines: string[],
-  record: Read,
+  { atMs, values, event }: Decisive,
   { signals, hears }: WhatIsRead,
   { series }: Pick<LaneCore, "series">,
 ): void {
-  const event =
-    "kind" in record && record.kind === "event" ? record : "event" in record ? record.event : undefined
-  if (event !== undefined) {
-    if (hears(event)) lines.push(eventLine(event))
-    return
-  }
-  const { atMs } = record
-  const values = "values" in record ? record.values : undefined
-  const quality = "quality" in record ? record.quality : undefined
+  if (event !== undefined && hears(event)) lines.push(eventLine(event))
   for (const signal in values) {
-    const value = values[signal] ?? Number.NaN
-    if (!signals.has(signal) || !isUsable(value, quality?.[signal])) continue
+    const value = values[signal]
+    if (value === undefined || !signals.has(signal)) continue
     const mark = series.find((one) => one.signal === signal)
     if (mark === undefined || atMs > mark.markMs) lines.push(sampleLine(values, signal, atMs, value))
   }
@@ -239,17 +229,6 @@ function sampleLine(values: object, signal: string, atMs: number, value: number)
   const line = lines.get(signal) ?? `${signal} ${atMs} ${value}`
   lines.set(signal, line)
   return line
-}
-
-/** Without the samples that are among the entries already. */
-function withoutRepeats(record: Reading | AssetEvent, entries: readonly Entry[]): Reading | AssetEvent {
-  if (record.kind === "event") return record
-  const ofThen = entries.filter(({ atMs, values }) => atMs === record.atMs && values !== undefined)
-  if (ofThen.length === 0) return record
-  const values = Object.entries(record.values).filter(
-    ([signal]) => !ofThen.some((entry) => entry.values !== undefined && Object.hasOwn(entry.values, signal)),
-  )
-  return { ...record, values: Object.fromEntries(values) }
 }
 
 function eventLine({ code, atMs, attributes }: AssetEvent): string {

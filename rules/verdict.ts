@@ -1,20 +1,14 @@
 import type { Revision } from "../core/catalogue.ts"
 import type { AssetEvent, Detection, Evidence, Finding, Reading, Sample } from "../core/vocabulary.ts"
-import {
-  type Counts,
-  checkMemory,
-  drain,
-  eventName,
-  type Lane,
-  moveLane,
-  openLane,
-  takeRecord,
-} from "./lane.ts"
+import { eventName, takeRecord } from "./evaluate.ts"
+import { checkMemory, drain, type Lane, noCounts, openLane } from "./lane.ts"
+import { moveLane } from "./lane-clock.ts"
 import { type LaneCore, laneCore } from "./memory.ts"
 import { rewind } from "./rewind.ts"
 import { rulebooks } from "./rulebook.ts"
+import { isUsable } from "./series.ts"
 import { hashOf, linesOf, readingOf, type WhatIsRead } from "./trail.ts"
-import { never } from "./watch.ts"
+import { isOf, never } from "./watch.ts"
 import { instant } from "./wording.ts"
 
 /** `same`: the stored telemetry and the rule's revision give the finding again. */
@@ -51,14 +45,12 @@ export function prepareTrial(finding: Question, revision: Revision | undefined):
   if (!core.success || asset === undefined)
     return unavailable("what the rule had in memory is of another version of Millwright")
   const all = rulebooks(() => {})(revision).rulesFor(asset)
-  const mine = all.find(({ spec }) => spec.id === finding.rule && (spec.signal ?? null) === finding.signal)
+  const mine = all.find((rule) => isOf(rule, finding))
   if (mine?.parameters !== finding.evidence.parameters)
     return different(
       `in revision ${revision.number} the rule ${finding.rule} has other parameters than those that decided`,
     )
-  const rules = all.filter(({ spec }) =>
-    core.data.watches.some(({ rule, signal }) => rule === spec.id && signal === (spec.signal ?? null)),
-  )
+  const rules = all.filter((rule) => core.data.watches.some((state) => isOf(rule, state)))
   const open = () => {
     const place = { asset: asset.id, latenessMs: mine.spec.lateness, revision, rules }
     return openLane(place, structuredClone(core.data))
@@ -109,7 +101,7 @@ function recordsOf(
 ): (Reading | AssetEvent)[] {
   const readings = new Map<string, Reading>()
   for (const { asset, signal, atMs, arrivedMs, value, quality } of samples) {
-    if (!signals.has(signal) || quality === "bad" || atMs <= markOf(core, signal)) continue
+    if (!signals.has(signal) || !isUsable(value, quality) || atMs <= markOf(core, signal)) continue
     if (atMs > toMs || arrivedMs > knownMs) continue
     const key = `${arrivedMs} ${atMs}`
     const there = readings.get(key)
@@ -132,7 +124,9 @@ function byTime(a: Reading | AssetEvent, b: Reading | AssetEvent): number {
 }
 
 function linesIn(records: readonly (Reading | AssetEvent)[], read: WhatIsRead, core: LaneCore): string[] {
-  return records.flatMap((record) => linesOf(record, read, core))
+  return records.flatMap((one) =>
+    linesOf(one.kind === "event" ? { atMs: one.atMs, event: one } : one, read, core),
+  )
 }
 
 type Records = readonly (Reading | AssetEvent)[]
@@ -183,7 +177,7 @@ function rerun(
   records: readonly (Reading | AssetEvent)[],
   { toMs }: Replay,
 ): readonly Detection[] {
-  const counts: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
+  const counts = noCounts()
   const found: Detection[] = []
   let lane = start
   for (const record of records) {

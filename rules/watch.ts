@@ -59,6 +59,14 @@ export const watchState = z.object({
 })
 type WatchState<Memory> = z.infer<typeof watchState> & { memory: Memory }
 
+/** Whether a state is this rule's, over the same signal. */
+export function isOf(
+  { spec }: Pick<Rule, "spec">,
+  { rule, signal }: Pick<z.infer<typeof watchState>, "rule" | "signal">,
+): boolean {
+  return rule === spec.id && signal === (spec.signal ?? null)
+}
+
 /** One rule on one asset. */
 export type Watch<Params = unknown, Memory = unknown> = {
   readonly rule: Rule<Params>
@@ -146,8 +154,8 @@ export interface RuleKind<Params = unknown, Memory = unknown> {
   /** A record brought usable samples of signals that it reads (`reads`, or its own); all of them are in their series. */
   settled?(watch: Watch<Params, Memory>, atMs: number): void
   event?(watch: Watch<Params, Memory>, event: AssetEvent): void
-  /** A member's episode has opened. */
-  joined?(watch: Watch<Params, Memory>, atMs: number): void
+  /** A member's episode has opened, for this reason. */
+  joined?(watch: Watch<Params, Memory>, atMs: number, member: Watch, reason: string): void
   /** A member's episode has ended. */
   parted?(watch: Watch<Params, Memory>, atMs: number): void
   /** The deadline has come; it is unset, and `atMs` is its own time. */

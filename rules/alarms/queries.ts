@@ -183,7 +183,7 @@ async function idsBeginning(db: Kysely<AlarmTables>, id: string) {
     .execute()
 }
 
-/** What was open in a span, and had not been shelved from beginning to end; in pages. */
+/** What was open in a span, in pages; what nobody was told of has no severity that was told. */
 async function* toldIn(db: Kysely<AlarmTables>, { site, fromMs, toMs }: ReportQuery) {
   for (let after = { openedMs: Number.MIN_SAFE_INTEGER, episode: "" }; ; ) {
     let query = db

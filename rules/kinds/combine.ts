@@ -49,14 +49,11 @@ const combined: Omit<RuleKind<Params, Memory>, "params"> = {
   fresh: () => ({ joined: false, reasons: [] }),
   members: ({ rules }) => rules,
 
-  joined(watch, atMs) {
+  joined(watch, atMs, { rule: { spec } }, reason) {
     const { memory } = watch.state
     memory.joined = true
-    const told = watch.lane.outbox.at(-1)
-    if (told !== undefined && watch.rule.params.rules.includes(told.rule)) {
-      memory.reasons = memory.reasons.filter(({ rule }) => rule !== told.rule)
-      memory.reasons.push({ rule: told.rule, reason: brief(told.reason) })
-    }
+    memory.reasons = memory.reasons.filter(({ rule }) => rule !== spec.id)
+    memory.reasons.push({ rule: spec.id, reason: brief(reason) })
     setDeadline(watch, Math.min(watch.state.dueMs, atMs))
   },
 

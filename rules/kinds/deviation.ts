@@ -48,7 +48,7 @@ export const deviation: RuleKind<Params, Memory> = {
     // First the time goes on: what is complete by now was of the state before.
     if (memory.fresh) reach(watch, atMs)
     const state = watch.others.get(context.signal)
-    const bin = state === undefined || state.atMs.length === 0 ? -1 : binOf(context.edges, state.value)
+    const bin = state === undefined || state.markMs === never ? -1 : binOf(context.edges, state.value)
     if (bin !== memory.bin) {
       memory.bin = bin
       memory.steadyMs = atMs

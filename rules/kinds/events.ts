@@ -2,8 +2,7 @@ import { z } from "zod"
 import { duration, formatDuration } from "../../core/duration.ts"
 import { name, timeMs } from "../../core/vocabulary.ts"
 import { end, find } from "../episode.ts"
-import type { Series } from "../series.ts"
-import { never, noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
+import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
 
 const shown = 16
@@ -167,7 +166,7 @@ function beyond(watch: EventsWatch, atMs: number): boolean {
   const { while: sensor } = watch.rule.params
   if (sensor === undefined) return true
   const series = watch.others.get(sensor.signal)
-  if (series === undefined || newestSampleMs(series) < atMs - sensor.within) return false
+  if (series === undefined || series.markMs < atMs - sensor.within) return false
   return sensor.above === undefined ? series.value < (sensor.below ?? 0) : series.value > sensor.above
 }
 
@@ -175,11 +174,6 @@ function besides(watch: EventsWatch, { signal, above, below }: z.infer<typeof se
   const value = watch.others.get(signal)?.value ?? 0
   const side = above === undefined ? "below" : "above"
   return `, while ${signal.replaceAll("_", " ")} is ${quantity(value, null)}, ${side} ${quantity(above ?? below ?? 0, null)}`
-}
-
-/** When the newest usable sample was taken; the series' own mark also knows of those that can't be used. */
-function newestSampleMs({ atMs, next }: Series): number {
-  return atMs[(next + atMs.length - 1) % atMs.length] ?? never
 }
 
 /** The codes heard less than a window before this time. */

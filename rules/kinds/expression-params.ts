@@ -4,6 +4,7 @@ import { nearest } from "../../core/nearest.ts"
 import { type AssetClass, matches, type Plant, type RuleSpec } from "../../core/plant.ts"
 import { type Severity, severity } from "../../core/vocabulary.ts"
 import { compile, type Facts, type Input, type Program, placeOf } from "../cel.ts"
+import { classesOf } from "../scope.ts"
 import type { Subject } from "../watch.ts"
 
 const mostWindows = 8
@@ -205,7 +206,7 @@ export function factsOf(params: Params, { asset }: Subject): Facts {
 /** Signals that no class of the rule's assets has, and attributes that none of its assets has. */
 export function namesIn(params: Params, prefix: string, spec: RuleSpec, plant: Plant): string[] {
   const assets = plant.assets.filter((asset) => matches(spec.for, asset))
-  const classes = classesOf(spec, plant, assets)
+  const classes = classesOf(spec, plant)
   const signals = classes.flatMap((one) => Object.keys(one.signals))
   const attributes = assets.flatMap((asset) => Object.keys(asset.attributes))
   return sourcesOf(params).flatMap(({ path, source, wanted }) => {
@@ -239,10 +240,4 @@ function declaredBy(classes: readonly AssetClass[]): string {
   return classes
     .map(({ id, signals }) => `signals of class ${id}: ${Object.keys(signals).join(", ") || "none"}`)
     .join("; ")
-}
-
-/** The classes of the assets that a rule is for; before there are any, those that its selector allows. */
-function classesOf({ for: selector }: RuleSpec, { classes }: Plant, assets: Plant["assets"]): AssetClass[] {
-  if (assets.length > 0) return classes.filter(({ id }) => assets.some((asset) => asset.class === id))
-  return classes.filter(({ id }) => selector.class === undefined || selector.class.includes(id))
 }

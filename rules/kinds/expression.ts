@@ -1,9 +1,7 @@
 import { z } from "zod"
-import { formatDuration } from "../../core/duration.ts"
 import { compareSeverity } from "../../core/vocabulary.ts"
 import { wordsFor } from "../cel.ts"
 import { end, find } from "../episode.ts"
-import type { Series } from "../series.ts"
 import { never, noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { emptyWindow, newestMs, push, read, statistics, window } from "../window.ts"
 import { quantity } from "../wording.ts"
@@ -12,12 +10,12 @@ import {
   type Compiled,
   compiled,
   factsOf,
-  type Level,
   namesIn,
   type Params,
   params,
   run,
 } from "./expression-params.ts"
+import { delayOf, mostSevere, spanOf } from "./levels.ts"
 
 /** How many values a reason names, and how much of an expression. */
 const shownInputs = 6
@@ -67,10 +65,10 @@ export const expression: RuleKind<Params, Memory> = {
   ],
 
   settled(watch, atMs) {
-    takeSamples(watch)
     const { levels } = watch.rule.params
     const states = watch.state.memory.levels
     const rule = compiled(watch.rule.params)
+    takeSamples(rule, watch)
     fill(rule, watch, atMs)
     let moved = false
     let switched = false
@@ -157,19 +155,13 @@ function sampledMs({ sampled }: Memory, signal: string): number {
   return Object.hasOwn(sampled, signal) ? (sampled[signal] ?? never) : never
 }
 
-/** When the newest usable value was sampled, as far as the ring goes back. */
-function newestOf({ atMs, next }: Series): number {
-  return atMs[next === 0 ? atMs.length - 1 : next - 1] ?? never
-}
-
 /** A record brings at most one sample of a signal, so what is newer than was known is but one. */
-function takeSamples(watch: ExpressionWatch): void {
-  const { signals, windows } = compiled(watch.rule.params)
+function takeSamples({ signals, windows }: Compiled, watch: ExpressionWatch): void {
   const { memory } = watch.state
   for (const signal of signals) {
     const series = watch.others.get(signal)
     if (series === undefined) continue
-    const atMs = newestOf(series)
+    const { markMs: atMs } = series
     if (atMs <= sampledMs(memory, signal)) continue
     memory.sampled[signal] = atMs
     if (atMs < memory.fromMs) continue
@@ -223,10 +215,6 @@ function asksForChange(
   return !clears && run(when, rule.values, params.asset) === true
 }
 
-function delayOf({ onDelay, offDelay }: Level, active: boolean): number {
-  return active ? offDelay : onDelay
-}
-
 function schedule(watch: ExpressionWatch): void {
   let dueMs = noDeadline
   watch.rule.params.levels.forEach((level, at) => {
@@ -242,10 +230,15 @@ function decide(watch: ExpressionWatch, atMs: number): void {
   const { params, spec } = watch.rule
   const rule = compiled(params)
   const before = watch.state.episode?.severity
-  const active = mostSevere(watch)
-  const at = active >= 0 ? active : params.levels.findIndex(({ severity }) => severity === before)
-  const level = params.levels[Math.max(0, at)]
-  const bound = rule.levels[Math.max(0, at)]
+  const active = mostSevere(watch, params.levels)
+  const at =
+    active ??
+    Math.max(
+      0,
+      params.levels.findIndex(({ severity }) => severity === before),
+    )
+  const level = params.levels[at]
+  const bound = rule.levels[at]
   if (level === undefined || bound === undefined) return
   const { severity = spec.severity, when, clearWhen } = level
   const value = rule.value === undefined ? null : numberOf(rule.value, rule, params)
@@ -253,7 +246,7 @@ function decide(watch: ExpressionWatch, atMs: number): void {
   const told = message(params, value, limit)
   const shown = (by: Bound) => shownValues(by, rule, params, { value, limit })
   const over = clearWhen === undefined ? `${brief(when)} no longer holds` : `${brief(clearWhen)} holds`
-  if (active < 0) {
+  if (active === undefined) {
     const span = spanOf(level.offDelay)
     const values = shown(bound.clearWhen ?? bound.when)
     const reason = told === undefined ? `${over}${span} (${values})` : `no longer${span}: ${told}`
@@ -268,15 +261,6 @@ function decide(watch: ExpressionWatch, atMs: number): void {
   const span = spanOf(level.onDelay)
   const holds = `${brief(when)} holds${span} (${shown(bound.when)})`
   find(watch, severity, { atMs, value, limit, reason: told === undefined ? holds : `${told}${span}` })
-}
-
-/** Which of the active levels is the most severe, -1 for none. */
-function mostSevere({ rule: { params, spec }, state }: ExpressionWatch): number {
-  const of = (at: number) => params.levels[at]?.severity ?? spec.severity
-  return state.memory.levels.reduce(
-    (worst, { active }, at) => (active && (worst < 0 || compareSeverity(of(at), of(worst)) > 0) ? at : worst),
-    -1,
-  )
 }
 
 function numberOf(bound: Bound, rule: Compiled, params: Params): number | null {
@@ -312,8 +296,4 @@ function shownValues(
 function brief(source: string): string {
   const line = source.replace(/\s+/g, " ").trim()
   return line.length > shownLetters ? `${line.slice(0, shownLetters - 1)}…` : line
-}
-
-function spanOf(delayMs: number): string {
-  return delayMs === 0 ? "" : ` for ${formatDuration(delayMs)}`
 }

@@ -1,7 +1,8 @@
 import { z } from "zod"
 import { duration, formatDuration } from "../../core/duration.ts"
-import { type Asset, matches, type Plant, type RuleSpec } from "../../core/plant.ts"
+import type { Plant, RuleSpec } from "../../core/plant.ts"
 import { type Severity, severity } from "../../core/vocabulary.ts"
+import { writtenFor } from "../scope.ts"
 import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
 import { dropHour, freshHours, hour, hourly, takeSample } from "./hourly.ts"
@@ -247,7 +248,7 @@ export const iso20816: RuleKind<Params, Memory> = {
 /** Each asset that is watched must tell its zones, and a dead band must not keep it from ever coming back. */
 function assetProblems(spec: RuleSpec, plant: Plant): string[] {
   return watchedAssets(spec, plant).flatMap((asset) => {
-    const read = params.safeParse({ ...spec.params, ...overrideFor(spec, asset) })
+    const read = params.safeParse(writtenFor(spec, asset))
     // What is wrong with the parameters themselves is told elsewhere.
     if (!read.success) return []
     const { group = groupOf(asset), support = supportOf(asset), deadBand = 0 } = read.data
@@ -265,8 +266,4 @@ function assetProblems(spec: RuleSpec, plant: Plant): string[] {
     }
     return found
   })
-}
-
-function overrideFor({ overrides = [] }: RuleSpec, asset: Asset): Record<string, unknown> | undefined {
-  return overrides.findLast((one) => matches(one.for, asset))?.params
 }

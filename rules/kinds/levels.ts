@@ -153,6 +153,18 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
     schedule(watch, kind.levelsOf(watch), atMs)
   }
 
+  function maintained(watch: W): void {
+    watch.state.memory = freshLevels(kind.levelsOf(watch).length)
+    setDeadline(watch, noDeadline)
+  }
+
+  /** Delays and the whole episode: evidence must hold what they looked at. */
+  function grounds(watch: W, atMs: number): { statistic: string; fromMs: number } {
+    const longestMs = longestDelay(kind.levelsOf(watch))
+    const openedAtMs = watch.state.episode?.openedAtMs ?? atMs
+    return { statistic: "value", fromMs: Math.min(atMs - longestMs, openedAtMs) }
+  }
+
   function schedule(watch: W, levels: readonly Level[], atMs: number): void {
     const { memory, episode } = watch.state
     let dueMs = noDeadline
@@ -218,7 +230,7 @@ export function levelMachine<W extends LevelWatch>(kind: LevelKind<W>) {
     remind(watch, { atMs, value, limit, reason: `${now}${joint}${still}` })
   }
 
-  return { sample, fire, interrupted, resumed }
+  return { sample, fire, interrupted, resumed, maintained, grounds }
 }
 
 /** When the open episode is to be told again. */
@@ -231,13 +243,21 @@ function remindMs({ rule, state, series }: LevelWatch): number {
   return toldMs + Math.max(reAlarmAfter, silentMs)
 }
 
+/** A watch of any kind whose levels are active or not. */
+type Levelled = Pick<Watch, "rule"> & {
+  readonly state: { readonly memory: { readonly levels: readonly { readonly active: boolean }[] } }
+}
+
 /** The active level whose severity is highest, the first of several; none when all are back. */
-export function mostSevere(watch: LevelWatch, levels: readonly Level[]): number | undefined {
+export function mostSevere(
+  { rule, state }: Levelled,
+  levels: readonly Pick<Level, "severity">[],
+): number | undefined {
   let worst: number | undefined
   let highest: Severity | undefined
   levels.forEach((level, at) => {
-    const severity = level.severity ?? watch.rule.spec.severity
-    if (watch.state.memory.levels[at]?.active !== true) return
+    const severity = level.severity ?? rule.spec.severity
+    if (state.memory.levels[at]?.active !== true) return
     if (highest !== undefined && compareSeverity(severity, highest) <= 0) return
     worst = at
     highest = severity
@@ -253,7 +273,8 @@ function isBack({ backLow, backHigh }: Level, value: number): boolean {
   return value <= backHigh && value >= backLow
 }
 
-function delayOf({ onDelay, offDelay }: Level, active: boolean): number {
+/** How long the value must ask for the opposite of what the level is. */
+export function delayOf({ onDelay, offDelay }: Pick<Level, "onDelay" | "offDelay">, active: boolean): number {
   return active ? offDelay : onDelay
 }
 
@@ -265,6 +286,7 @@ function sideOf(level: Level, value: number): { limit: number; side: string; bac
   return { limit, side, back: isLow ? level.backLow : level.backHigh }
 }
 
-function spanOf(delayMs: number): string {
+/** " for 10 min". */
+export function spanOf(delayMs: number): string {
   return delayMs === 0 ? "" : ` for ${formatDuration(delayMs)}`
 }

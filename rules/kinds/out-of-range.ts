@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { duration } from "../../core/duration.ts"
-import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
+import type { RuleKind, Watch } from "../watch.ts"
 import {
   backFrom,
   decimal,
@@ -9,7 +9,6 @@ import {
   type LevelMemory,
   levelMachine,
   levelMemory,
-  longestDelay,
   reAlarmAfter,
 } from "./levels.ts"
 import { unitProblems } from "./units.ts"
@@ -103,15 +102,4 @@ export const outOfRange: RuleKind<Params, LevelMemory> = {
   check: ({ unit }, spec, plant) => (unit === undefined ? [] : unitProblems(unit, spec, plant)),
 
   ...machine,
-
-  maintained(watch) {
-    watch.state.memory = outOfRange.fresh(watch.rule.params)
-    setDeadline(watch, noDeadline)
-  },
-
-  grounds(watch, atMs) {
-    const openedAtMs = watch.state.episode?.openedAtMs ?? atMs
-    const longest = longestDelay(watch.rule.params.levels)
-    return { statistic: "value", fromMs: Math.min(atMs - longest, openedAtMs) }
-  },
 }

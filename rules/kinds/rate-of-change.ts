@@ -5,6 +5,7 @@ import { end, find } from "../episode.ts"
 import { levelAt, mostPoints, theilSen } from "../formulas/theil-sen.ts"
 import { never, noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
+import { mostSevere } from "./levels.ts"
 
 /** The two-sided normal quantile of 90 %: what a forecast's earliest and latest time go by. */
 const confidence = 1.645
@@ -270,14 +271,15 @@ function decide(watch: RateWatch, atMs: number): void {
   const perUnit = (value: number) => `${quantity(value, rule.unit)} per ${nameOf(params.per)}`
   const course = rate === 0 ? "is steady" : `${rate > 0 ? "rises" : "falls"} by ${perUnit(Math.abs(rate))}`
   const now = `${rule.subject} ${course} (slope over ${formatDuration(params.window)}`
-  const worst = mostSevere(watch)
-  if (worst === undefined) {
+  const at = mostSevere(watch, params.levels)
+  const level = at === undefined ? undefined : params.levels[at]
+  if (level === undefined) {
     const limit = state.episode?.limit ?? null
     const bound = limit === null ? "its limit" : `its limit of ${perUnit(limit)}`
     end(watch, "condition", { atMs, value: rate, limit, reason: `${now}), back within ${bound}` })
     return
   }
-  const { level, severity } = worst
+  const severity = level.severity ?? rule.spec.severity
   const before = state.episode?.severity
   const lowered = before !== undefined && compareSeverity(severity, before) < 0
   const forecast = forecastOf(watch, atMs)
@@ -295,16 +297,6 @@ function decide(watch: RateWatch, atMs: number): void {
     reason: `${now}${verdict}${reached}`,
     ...(forecast === undefined ? {} : { forecast }),
   })
-}
-
-function mostSevere({ rule, state }: RateWatch): { level: Level; severity: Severity } | undefined {
-  let worst: { level: Level; severity: Severity } | undefined
-  rule.params.levels.forEach((level, at) => {
-    const severity = level.severity ?? rule.spec.severity
-    if (state.memory.levels[at]?.active !== true) return
-    if (worst === undefined || compareSeverity(severity, worst.severity) > 0) worst = { level, severity }
-  })
-  return worst
 }
 
 /** When the signal's own limit is reached if it goes on like this; undefined where it does not go there. */

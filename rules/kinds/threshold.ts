@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { duration } from "../../core/duration.ts"
 import { type Severity, severity } from "../../core/vocabulary.ts"
-import { noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
+import type { RuleKind, Watch } from "../watch.ts"
 import {
   backFrom,
   freshLevels,
@@ -9,7 +9,6 @@ import {
   type LevelMemory,
   levelMachine,
   levelMemory,
-  longestDelay,
   reAlarmAfter,
 } from "./levels.ts"
 
@@ -91,15 +90,4 @@ export const threshold: RuleKind<Params, LevelMemory> = {
   shape: ({ levels }) => levels.map(({ severity }) => severity ?? null),
 
   ...machine,
-
-  maintained(watch) {
-    watch.state.memory = threshold.fresh(watch.rule.params)
-    setDeadline(watch, noDeadline)
-  },
-
-  grounds(watch, atMs) {
-    const openedAtMs = watch.state.episode?.openedAtMs ?? atMs
-    const longest = longestDelay(watch.rule.params.levels)
-    return { statistic: "value", fromMs: Math.min(atMs - longest, openedAtMs) }
-  },
 }

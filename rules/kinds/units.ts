@@ -1,4 +1,5 @@
 import { type Asset, type AssetClass, matches, type Plant, type RuleSpec } from "../../core/plant.ts"
+import { classesOf } from "../scope.ts"
 
 /** What is wrong with a rule that understands its signals in one unit only: a text for each signal in another. */
 export function unitProblems(unit: string, spec: RuleSpec, plant: Plant): string[] {
@@ -32,11 +33,4 @@ function isWatched(spec: RuleSpec, its: AssetClass): boolean {
 function namesOf({ signal, signals }: RuleSpec, { signals: declared }: AssetClass): string[] {
   if (signals === "all") return Object.keys(declared)
   return signals ?? (signal === undefined ? [] : [signal])
-}
-
-/** The classes of the assets that a rule is for; before there are any, those that its selector allows. */
-function classesOf({ for: selector }: RuleSpec, { assets, classes }: Plant): readonly AssetClass[] {
-  const used = new Set(assets.filter((asset) => matches(selector, asset)).map((asset) => asset.class))
-  if (used.size > 0) return classes.filter(({ id }) => used.has(id))
-  return classes.filter(({ id }) => selector.class === undefined || selector.class.includes(id))
 }

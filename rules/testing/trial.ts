@@ -2,7 +2,7 @@ import { type Revision, readRevision } from "../../core/catalogue.ts"
 import type { Plant } from "../../core/plant.ts"
 import type { AssetEvent, Reading } from "../../core/vocabulary.ts"
 import { createEngine, type Engine } from "../engine.ts"
-import type { Counts } from "../lane.ts"
+import { type Counts, noCounts } from "../lane.ts"
 import { problemsOf, rulebooks } from "../rulebook.ts"
 import type { RecordingSpec } from "./file.ts"
 
@@ -47,7 +47,7 @@ export function openTrial(source: string): Trial {
     reason: "test",
     atMs: 0,
   })
-  const counts: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
+  const counts = noCounts()
   const engine = createEngine({
     plantClock: "event",
     revisions: { at: () => revision, after: (number) => (number < revision.number ? revision : undefined) },

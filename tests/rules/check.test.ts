@@ -130,3 +130,18 @@ test("a rule that counts, over all signals, is over all meters", () => {
   expect(checkRules(plant)).toEqual([])
   expect(watched).toEqual(["mileage"])
 })
+
+test("rules that go by rules that go by rules are checked once each, however many ways lead to one", () => {
+  const leaf = { ...base, params: { above: 1 } }
+  const layers = Array.from({ length: 12 }, (_, depth) =>
+    ["a", "b", "c", "d", "e", "f"].map((letter) => ({
+      ...(depth === 0 ? leaf : { kind: "any-of", params: { rules: membersAt(depth - 1) } }),
+      id: `${letter}${depth}`,
+    })),
+  )
+  expect(checkRules(parsePlant(plantSource(signals, layers.flat())))).toEqual([])
+})
+
+function membersAt(depth: number): string[] {
+  return ["a", "b", "c", "d", "e", "f"].map((letter) => `${letter}${depth}`)
+}

@@ -12,7 +12,9 @@ import { createRules } from "../../rules/index.ts"
 import { ruleKinds } from "../../rules/kinds.ts"
 import { openDatabase } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { everyCase, revisionFor } from "./every-case.ts"
+import { announce, plantRevision } from "../revision.ts"
+import { until } from "../until.ts"
+import { everyCase } from "./every-case.ts"
 import { engineOf, revisionOf, startMs } from "./setup.ts"
 
 const hour = 3_600_000
@@ -38,10 +40,6 @@ async function forget(): Promise<void> {
   const tables = database.tables<{ rule_state: object; rule_clock: object }>()
   await tables.deleteFrom("rule_state").execute()
   await tables.deleteFrom("rule_clock").execute()
-}
-
-async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Has a stage evaluate the records and stops it; gives what it found. */
@@ -89,9 +87,7 @@ test.each(cases.map((one, at) => [one.name, at + 1, one] as const))(
     const expected = sent.flatMap((record) => engine.apply(record))
     for (const { ruleKind } of expected) reached.add(ruleKind)
 
-    const value = { ...revisionFor(source), revision, effectiveMs }
-    await log.append(topics.catalogue, [{ key: "test", value }])
-    await until(() => catalogue.newest()?.number === revision)
+    await announce(log, catalogue, plantRevision(source, { revision, effectiveMs }))
     const newestMs = Math.max(...sent.map(({ atMs }) => atMs))
     const endMs = Math.ceil(newestMs / hour) * hour + hour
     const half = Math.ceil(sent.length / 2)

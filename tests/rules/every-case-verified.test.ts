@@ -9,7 +9,8 @@ import { severities } from "../../core/vocabulary.ts"
 import { openSqliteTelemetry } from "../../ingest/historian/sqlite-store.ts"
 import { laneCore } from "../../rules/memory.ts"
 import { verifyFindings } from "../../rules/verify.ts"
-import { everyCase, revisionFor } from "./every-case.ts"
+import { plantRevision } from "../revision.ts"
+import { everyCase } from "./every-case.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "rules-verified-"))
 const store = await openSqliteTelemetry(join(directory, "telemetry.sqlite"), {
@@ -46,7 +47,7 @@ const named = (await everyCase())
   .map((one) => [one.name, one] as const)
 
 async function verdicts(source: string, findings: readonly Detection[]): Promise<string[]> {
-  const plant = { revision: async () => revisionFor(source) }
+  const plant = { revision: async () => plantRevision(source, { effectiveMs: Number.MIN_SAFE_INTEGER }) }
   const told: string[] = []
   for (const finding of findings) {
     const verified = await verifyFindings(finding.asset, [finding], { store, plant })

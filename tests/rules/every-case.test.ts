@@ -1,11 +1,10 @@
 import { expect, test } from "vitest"
 import type { Detection, TelemetryRecord } from "../../core/vocabulary.ts"
-import { assetState } from "../../rules/asset.ts"
 import type { Engine } from "../../rules/engine.ts"
 import { ruleKinds } from "../../rules/kinds.ts"
 import { openTrial } from "../../rules/testing/trial.ts"
 import { type Case, everyCase } from "./every-case.ts"
-import { stateOf } from "./setup.ts"
+import { resumed, stateOf } from "./setup.ts"
 import { fold } from "./standing.ts"
 
 const cases = await everyCase()
@@ -24,11 +23,7 @@ test.each(named)("saved and restored all the time it finds the same: %s", (_, { 
   const every = Math.ceil(records.length / mostStops)
   const again = records.flatMap((record, at) => {
     take(undisturbed, record)
-    if (at % every === 0) {
-      const saved = assetState.array().parse(JSON.parse(stateOf(engine)))
-      engine = openTrial(source).engine
-      for (const state of saved) engine.restore(state)
-    }
+    if (at % every === 0) engine = resumed(engine, openTrial(source).engine)
     return take(engine, record)
   })
   expect(JSON.stringify(again)).toBe(JSON.stringify(found))

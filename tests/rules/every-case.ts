@@ -2,7 +2,6 @@ import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { openTestFile } from "../../cli/rule-files.ts"
 import { MillwrightError } from "../../core/errors.ts"
-import type { PlantRevision } from "../../core/topics.ts"
 import type { Detection, TelemetryRecord } from "../../core/vocabulary.ts"
 import { testRules } from "../../rules/testing/index.ts"
 import { openTrial } from "../../rules/testing/trial.ts"
@@ -63,18 +62,4 @@ export async function everyCase(): Promise<readonly Case[]> {
     }
   }
   return cases
-}
-
-/** The plant as the log and the register have it. */
-export function revisionFor(source: string): PlantRevision {
-  return {
-    revision: 1,
-    plant: "test",
-    source,
-    changedIn: {},
-    effectiveMs: Number.MIN_SAFE_INTEGER,
-    author: "test",
-    reason: "test",
-    atMs: 0,
-  }
 }

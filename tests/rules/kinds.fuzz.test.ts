@@ -1,10 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { type AssetEvent, detection, type Reading } from "../../core/vocabulary.ts"
-import { assetState } from "../../rules/asset.ts"
 import { kindOf, type ruleKinds } from "../../rules/kinds.ts"
 import { problemsOf } from "../../rules/rulebook.ts"
-import { engineOf, plantSource, revisionOf, type Signals, startMs, stateOf } from "./setup.ts"
+import { engineOf, plantSource, resumed, revisionOf, type Signals, startMs } from "./setup.ts"
 
 const minute = 60_000
 const day = 86_400_000
@@ -298,11 +297,7 @@ describe.each(Object.keys(written) as (keyof typeof ruleKinds)[])("%s", (kind) =
         let atMs = startMs
         for (const step of steps) {
           atMs += step.ms
-          if (step.restart) {
-            const text = stateOf(engine)
-            engine = engineOf(revisions).engine
-            for (const state of assetState.array().parse(JSON.parse(text))) engine.restore(state)
-          }
+          if (step.restart) engine = resumed(engine, engineOf(revisions).engine)
           const record = recordOf(step, atMs)
           const found = engine.apply(record)
           expect(JSON.stringify(undisturbed.apply(record))).toBe(JSON.stringify(found))

@@ -223,3 +223,27 @@ test("within its lateness a rule waits, and what comes out of order is in order"
   expect(brief(take([30, 5]))).toEqual(["10 cleared 1"])
   expect(counts).toMatchObject({ late: 0, tooLate: 0, samples: 4 })
 })
+
+test("what lagged behind for rules that are gone is kept no longer than they are", () => {
+  const [before, after] = [[high(), high({}, { id: "slow", lateness: "10m" })], [high()]]
+  const edits = [before, after].map((rules, at) =>
+    revisionOf(plantSource(signals, rules), at + 1, at === 0 ? 0 : startMs + 5 * minute),
+  )
+  const { engine } = engineOf(edits)
+  const lanesAfter = (minutes: number) => {
+    const atMs = startMs + minutes * minute
+    engine.apply({
+      kind: "reading",
+      site: "north",
+      asset: "P1",
+      atMs,
+      arrivedMs: atMs,
+      values: { vibration: 5 },
+    })
+    return engine.assets().map(({ lanes }) => lanes.map(({ latenessMs }) => latenessMs / minute))
+  }
+  expect(lanesAfter(0)).toEqual([[0, 10]])
+  expect(lanesAfter(6)).toEqual([[0, 10]])
+  expect(lanesAfter(14)).toEqual([[0, 10]])
+  expect(lanesAfter(16)).toEqual([[0]])
+})

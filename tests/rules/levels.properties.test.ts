@@ -1,9 +1,8 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import type { AssetEvent, Detection, Reading } from "../../core/vocabulary.ts"
-import { assetState } from "../../rules/asset.ts"
 import type { Engine } from "../../rules/engine.ts"
-import { engineOf, plantSource, revisionOf, startMs, stateOf } from "./setup.ts"
+import { engineOf, plantSource, resumed, revisionOf, startMs, stateOf } from "./setup.ts"
 
 const minute = 60_000
 const signals = { vibration: { unit: "mm/s" }, loop: { unit: "mA" } }
@@ -77,11 +76,7 @@ test("levels, what was learned and reminders go on after a restart as if there h
       for (const { rule, kind } of expected) seen.add(`${rule} ${kind}`)
       let one = engine()
       const found = inputs.flatMap((input, at): readonly Detection[] => {
-        if (stops.includes(at)) {
-          const states = assetState.array().parse(JSON.parse(stateOf(one)))
-          one = engine()
-          for (const state of states) one.restore(state)
-        }
+        if (stops.includes(at)) one = resumed(one, engine())
         return one.apply(input)
       })
       expect(JSON.stringify(found)).toBe(JSON.stringify(expected))

@@ -1,9 +1,11 @@
 import { stringify } from "yaml"
 import { type Revision, readRevision } from "../../core/catalogue.ts"
 import type { PlantClock } from "../../core/service.ts"
+import { assetState } from "../../rules/asset.ts"
 import { createEngine, type Engine } from "../../rules/engine.ts"
 import type { Counts } from "../../rules/lane.ts"
 import { rulebooks } from "../../rules/rulebook.ts"
+import { plantRevision } from "../revision.ts"
 
 export const startMs = Date.UTC(2026, 0, 1)
 
@@ -21,16 +23,7 @@ export function plantSource(signals: Signals, rules: readonly unknown[], assets:
 }
 
 export function revisionOf(source: string, number = 1, effectiveMs = 0): Revision {
-  return readRevision({
-    revision: number,
-    plant: "test",
-    source,
-    changedIn: {},
-    effectiveMs,
-    author: "test",
-    reason: "test",
-    atMs: 0,
-  })
+  return readRevision(plantRevision(source, { revision: number, effectiveMs }))
 }
 
 /** An engine over revisions held in memory, as the catalogue would tell them. */
@@ -56,4 +49,10 @@ export function engineOf(
 /** A copy of everything that the engine keeps, as a database would give it back. */
 export function stateOf(engine: Engine): string {
   return JSON.stringify([...engine.assets()])
+}
+
+/** A fresh engine that goes on where this one is, as after a restart. */
+export function resumed(engine: Engine, fresh: Engine): Engine {
+  for (const state of assetState.array().parse(JSON.parse(stateOf(engine)))) fresh.restore(state)
+  return fresh
 }

@@ -3,10 +3,9 @@ import { expect, test } from "vitest"
 import { problems } from "../../core/plant.ts"
 import type { PlantClock } from "../../core/service.ts"
 import type { AssetEvent, Detection, Reading } from "../../core/vocabulary.ts"
-import { assetState } from "../../rules/asset.ts"
 import type { Engine } from "../../rules/engine.ts"
 import { kindOf } from "../../rules/kinds.ts"
-import { engineOf, plantSource, revisionOf, type Signals, startMs, stateOf } from "./setup.ts"
+import { engineOf, plantSource, resumed, revisionOf, type Signals, startMs, stateOf } from "./setup.ts"
 
 const minute = 60_000
 const signals: Signals = {
@@ -120,11 +119,7 @@ test("stopping, saving and resuming changes nothing for sensors, codes and meter
       const expected = inputs.flatMap((input) => [...undisturbed.apply(input)])
       let current = engine(plantClock)
       const found = inputs.flatMap((input, at) => {
-        if (stops.includes(at)) {
-          const next = engine(plantClock)
-          for (const state of assetState.array().parse(JSON.parse(stateOf(current)))) next.restore(state)
-          current = next
-        }
+        if (stops.includes(at)) current = resumed(current, engine(plantClock))
         return [...current.apply(input)]
       })
       expect(JSON.stringify(found)).toBe(JSON.stringify(expected))

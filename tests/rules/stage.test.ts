@@ -1,12 +1,6 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { pino } from "pino"
-import { Registry } from "prom-client"
-import { expect, onTestFinished, test } from "vitest"
-import { Catalogue } from "../../core/catalogue.ts"
+import { cpSync } from "node:fs"
+import { expect, test } from "vitest"
 import { Positions } from "../../core/db/positions.ts"
-import { EmbeddedLog } from "../../core/log/embedded.ts"
 import { partitionOf } from "../../core/log/partition.ts"
 import type { PlantClock } from "../../core/service.ts"
 import { topics } from "../../core/topics.ts"
@@ -18,66 +12,28 @@ import type {
   TelemetryRecord,
 } from "../../core/vocabulary.ts"
 import { createRules } from "../../rules/index.ts"
-import { onPostgres, openDatabase } from "../database.ts"
+import { onPostgres } from "../database.ts"
 import { ManualClock } from "../manual-clock.ts"
-import { behind, giveAndTake, oddAndOther } from "../takeover.ts"
+import { giveAndTake, oddAndOther } from "../takeover.ts"
+import { until } from "../until.ts"
+import { openPlantFiles, partitions, scratch } from "./plant-files.ts"
 import { plantSource, startMs } from "./setup.ts"
 import { rules, signals } from "./streams.ts"
 
 const minute = 60_000
 const hour = 60 * minute
-const partitions = 4
 const assets = ["P1", "P2", "P3"]
 
-function scratch(): string {
-  const directory = mkdtempSync(join(tmpdir(), "rules-"))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  return directory
-}
-
-/** Lets everything that waits for nothing but the event loop and the disk go on until this holds. */
-async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve))
-}
-
-/**
- * A plant's files and a rules stage over them; opened again over the same files it goes on. `isBehind`: following has
- * yet to bring the plant's revisions.
- */
+/** A plant's files and a rules stage over them; opened again over the same files it goes on. */
 async function open(
   directory: string,
   plantClock: PlantClock,
   { clock = new ManualClock(startMs), isBehind = false } = {},
 ) {
-  const log = await EmbeddedLog.open(join(directory, "log.sqlite"), { partitions, clock, lingerMs: 0 })
-  const database = await openDatabase(join(directory, "plant.sqlite"))
-  const catalogue = new Catalogue(isBehind ? behind(log) : log)
-  await catalogue.start()
-  if (catalogue.newest() === undefined && !isBehind) {
-    const source = plantSource(signals, rules, assets)
-    const value = {
-      revision: 1,
-      plant: "test",
-      source,
-      changedIn: {},
-      effectiveMs: 0,
-      author: "test",
-      reason: "test",
-      atMs: 0,
-    }
-    await log.append(topics.catalogue, [{ key: "test", value }])
-    await until(() => catalogue.newest() !== undefined)
-  }
-  const warnings: string[] = []
-  const stage = createRules({
-    log,
-    database,
-    catalogue,
-    clock,
-    plantClock,
-    logger: pino({ level: "warn" }, { write: (line) => warnings.push(line) }),
-    metrics: new Registry(),
-  })
+  const source = plantSource(signals, rules, assets)
+  const { context, warnings, close } = await openPlantFiles(directory, { source, clock, isBehind })
+  const { log, database } = context
+  const stage = createRules({ ...context, plantClock })
   await stage.prepare()
   await stage.start()
   const found = async (): Promise<DetectionRecord[]> => {
@@ -97,15 +53,7 @@ async function open(
         topics.telemetry,
         records.map((value) => ({ key: value.kind === "tick" ? "tick" : value.asset, value })),
       ),
-    async close() {
-      try {
-        await stage.close()
-      } finally {
-        await catalogue.close()
-        await log.close()
-        await database.close()
-      }
-    },
+    close: () => close(stage),
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { parse, stringify } from "yaml"
 import type { Action, AssetEvent, Detection, Reading } from "../../core/vocabulary.ts"
-import { engineOf, plantSource, revisionOf, startMs, stateOf } from "./setup.ts"
+import { engineOf, plantSource, resumed, revisionOf, startMs } from "./setup.ts"
 
 const minute = 60_000
 const signals = { vibration: { unit: "mm/s" }, temperature: { unit: "degC" } }
@@ -105,9 +105,7 @@ test("a restart within a window or a standstill changes nothing", () => {
   expect(expected.length).toBeGreaterThan(0)
   let engine = engineFor(rules, { maintenanceWindows: [window] })
   const found = inputs.flatMap((one) => {
-    const saved = JSON.parse(stateOf(engine))
-    engine = engineFor(rules, { maintenanceWindows: [window] })
-    for (const state of saved) engine.restore(state)
+    engine = resumed(engine, engineFor(rules, { maintenanceWindows: [window] }))
     return engine.apply(one)
   })
   expect(found).toEqual(expected)
@@ -204,4 +202,48 @@ test("what is open when it is shelved goes quiet, and whoever shelved it can tak
   expect(engine.apply(vibration(5, 1))).toMatchObject([{ kind: "cleared", quiet: "shelved" }])
   expect(engine.apply(act(6, { action: "unshelve", rule: "high" }))).toEqual([])
   expect(engine.apply(vibration(7))[0]).not.toHaveProperty("quiet")
+})
+
+const cleaning = { id: "cleaning", schedule: { at: "2026-01-01T01:00:00Z" }, lasts: "8h" }
+const silent = { id: "silent", kind: "stale", signal: "vibration", params: { after: "10m" } }
+
+/** An engine over plants that take effect one after the other. */
+function engineOver(
+  ...plants: readonly (readonly [minutes: number, rules: readonly object[], more?: object])[]
+) {
+  const revisions = plants.map(([minutes, rules, more = {}], at) => {
+    const plant = parse(plantSource(signals, rules)) as object
+    return revisionOf(stringify({ ...plant, ...more }), at + 1, at === 0 ? 0 : startMs + minutes * minute)
+  })
+  return engineOf(revisions).engine
+}
+
+test("a window that the plant file has no more is over at once: silence counts from then on", () => {
+  const engine = engineOver([0, [silent], { maintenanceWindows: [cleaning] }], [90, [silent]])
+  const inputs = [vibration(55), reading(85, { temperature: 20 }), reading(95, { temperature: 20 })]
+  expect(inputs.flatMap((one) => engine.apply(one))).toEqual([])
+  expect(steps(engine.advance(startMs + 120 * minute))).toEqual(["100 silent opened"])
+})
+
+test("a window that the plant file has from now on begins at once: delays that run are dropped", () => {
+  const engine = engineOver([0, [high()]], [65, [high()], { maintenanceWindows: [cleaning] }])
+  const inputs = [vibration(60), vibration(64), vibration(66), vibration(80)]
+  expect(inputs.flatMap((one) => engine.apply(one))).toEqual([])
+  expect(engine.advance(startMs + 120 * minute)).toEqual([])
+})
+
+test("in which states a rule looks away an edit says at once, whenever the asset has entered its state", () => {
+  const [lenient, strict] = [high({ suspend: { states: ["down"] } }), high({ suspend: { states: ["idle"] } })]
+  const engine = engineOver([0, [lenient]], [20, [strict]], [60, [lenient]])
+  const inputs = [entering(0, "down"), vibration(1), vibration(15), vibration(25), vibration(36)]
+  expect(steps(inputs.flatMap((one) => engine.apply(one)))).toEqual(["35 high opened"])
+  expect(steps([vibration(61, 2)].flatMap((one) => engine.apply(one)))).toEqual([])
+})
+
+test("a rule that comes while the asset is down looks away too, also one that waits for late samples", () => {
+  const slow = high({ id: "slow", lateness: "10m", params: { above: 7 } })
+  const engine = engineOver([0, [high()]], [20, [high(), slow]])
+  const inputs = [vibration(0, 5), entering(5, "down"), vibration(25), vibration(45), vibration(65)]
+  expect(inputs.flatMap((one) => engine.apply(one))).toEqual([])
+  expect(engine.assets()[0]?.lanes.map(({ core }) => core.assetState)).toEqual(["down", "down"])
 })

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest"
 import { topics } from "../../../core/topics.ts"
 import { telemetryRecord } from "../../../core/vocabulary.ts"
-import { open, scratch } from "./setup.ts"
+import { scratch } from "../plant-files.ts"
+import { open } from "./setup.ts"
 import { id, minute, startMs, step } from "./steps.ts"
 
 const day = 24 * 60 * minute
