@@ -46,9 +46,11 @@ async function firstWeeks(data: string, directory: string): Promise<void> {
 }
 
 /** What an order says, without the recording's own values, which are not ours to keep here: those are in the hash. */
-function summary({ number: _number, version: _version, ...order }: WorkOrder) {
+function summary(order: WorkOrder) {
+  const { title, description, job, priorityReason, trigger, findings } = order
+  const said = { title, description, job, priorityReason, trigger, findings }
   // How a finding is recomputed tells when its messages arrived, and is tested where it is used.
-  const content = JSON.stringify(order, (key, one: unknown) => (key === "replay" ? undefined : one))
+  const content = JSON.stringify(said, (key, one: unknown) => (key === "replay" ? undefined : one))
   return {
     order: order.id,
     asset: order.asset,
