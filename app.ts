@@ -15,6 +15,7 @@ import { checkUnits } from "./ingest/decode/units.ts"
 import { createHistorian } from "./ingest/historian/historian.ts"
 import { createIngest } from "./ingest/index.ts"
 import { checkRules, createRules } from "./rules/index.ts"
+import { checkOrderSeverities } from "./rules/order-severity.ts"
 import { checkPlans, createScheduler } from "./scheduler/index.ts"
 import { openStores, type Stores } from "./stores.ts"
 import { createWorkOrders } from "./workorders/index.ts"
@@ -124,7 +125,7 @@ async function assemble(
   const audit = new Audit(database)
   const plant = new PlantRegister(database, log, {
     problems: [checkTopics, checkRules, checkPlans],
-    warnings: [checkUnits],
+    warnings: [checkUnits, checkOrderSeverities],
   })
   await plant.start()
   for (const stage of Object.values(stages)) await stage.prepare()

@@ -12,7 +12,7 @@ import { readRevision } from "../core/catalogue.ts"
 import type { AssetEvent, Reading } from "../core/vocabulary.ts"
 import { createEngine, type Engine } from "../rules/engine.ts"
 import type { ruleKinds } from "../rules/kinds.ts"
-import type { Counts } from "../rules/lane.ts"
+import { noCounts } from "../rules/lane.ts"
 import { rulebooks } from "../rules/rulebook.ts"
 
 const { values: options } = parseArgs({
@@ -138,14 +138,13 @@ function engineOf(rules: readonly object[]): Engine {
     reason: "bench",
     atMs: 0,
   })
-  const counts: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
   return createEngine({
     plantClock: "event",
     revisions: { at: () => revision, after: (number) => (number < 1 ? revision : undefined) },
     rulebook: rulebooks((_, problems) => {
       throw new Error(problems.join("\n"))
     }),
-    counts,
+    counts: noCounts(),
   })
 }
 

@@ -20,14 +20,14 @@ import {
 } from "../core/vocabulary.ts"
 import { verifyFindings } from "../rules/verify.ts"
 import { type CommandName, commands } from "../workorders/life-cycle.ts"
+import { auditOperations } from "./audit-operations.ts"
+import { operation } from "./operation.ts"
+import { requestOperations } from "./request-operations.ts"
+import { stockOperations } from "./stock-operations.ts"
 
 const limit = z.number().int().min(1).max(10_000)
 const revision = z.number().int().min(1).max(2_147_483_647)
 const letters = z.object({ reason: z.enum(deadLetterReasons).optional(), id: z.string().optional(), limit })
-
-function operation<I extends z.ZodType, O>(input: I, run: (app: App, input: z.infer<I>, actor: string) => O) {
-  return { input, run }
-}
 
 /** What can be asked of a plant's server: the same whether it runs elsewhere or the files are opened here. */
 export const operations = {
@@ -38,16 +38,29 @@ export const operations = {
       site: name.optional(),
       asset: name.optional(),
       priority: priority.optional(),
+      person: name.optional(),
+      open: z.literal(true).optional(),
+      overdue: z.literal(true).optional(),
       limit: limit.max(500),
       after: z.string().optional(),
     }),
-    async (app, filter) => {
-      const page = await app.workorders.list(filter)
+    async (app, { overdue, ...filter }) => {
+      const page = await app.workorders.list({ ...filter, ...(overdue && { dueBeforeMs: app.now() }) })
       if (page.orders.length === 0) mustBeThere(app, filter)
       return page
     },
   ),
-  "orders.show": operation(z.object({ order: z.string() }), (app, { order }) => app.workorders.get(order)),
+  "orders.board": operation(
+    z.object({ site: name.optional(), limit: limit.max(100) }),
+    async (app, filter) => {
+      mustBeThere(app, filter)
+      return app.workorders.board(filter)
+    },
+  ),
+  "orders.show": operation(z.object({ order: z.string() }), async (app, { order }) => {
+    const found = await app.workorders.get(order)
+    return { ...found, related: await app.workorders.related(found.order) }
+  }),
   "orders.do": operation(
     z.object({
       order: z.string(),
@@ -58,6 +71,8 @@ export const operations = {
     }),
     (app, ask, actor) => app.workorders.perform(ask, { actor, atMs: app.now() }),
   ),
+  ...requestOperations,
+  ...stockOperations,
   "orders.verify": operation(z.object({ order: z.string() }), async (app, { order: wanted }) => {
     const { order, findingCount } = await app.workorders.get(wanted)
     const findings = await verifyFindings(order.asset, order.findings, { store: app.store, plant: app.plant })
@@ -83,7 +98,7 @@ export const operations = {
     (app, { site, lastMs }) => {
       // Up to and with what is dated now, since "now" on the clock `event` is the newest sample's own time.
       const toMs = app.now() + 1
-      return app.alarms.report({ site, fromMs: toMs - lastMs, toMs })
+      return app.alarms.report({ site, fromMs: toMs - lastMs, toMs, firstMs: firstRecords(app) })
     },
   ),
   "alarms.acknowledge": operation(
@@ -134,7 +149,7 @@ export const operations = {
     z.object({ to: revision, rule: name.optional(), reason: z.string().min(1), dryRun: z.boolean() }),
     rollBack,
   ),
-  "audit.list": operation(z.object({ limit }), (app, input) => app.audit.list(input.limit)),
+  ...auditOperations,
   status: operation(z.object({}), async (app) => ({
     health: app.health(),
     isShared: isShared(app.settings),
@@ -162,6 +177,14 @@ export async function perform<K extends OperationName>(
   // The table pairs each input with its own run; the compiler can't follow that through an index.
   const run = operations[name].run as (app: App, input: unknown, actor: string) => Promise<ResultOf<K>>
   return await run(app, parsed.data, actor)
+}
+
+/** When each site was first heard of. */
+function firstRecords(app: App): ReadonlyMap<string, number> {
+  const first = new Map<string, number>()
+  for (const { site, firstMs } of app.ingest.devices())
+    first.set(site, Math.min(firstMs, first.get(site) ?? firstMs))
+  return first
 }
 
 function actOf(app: App, actor: string, reason: string) {

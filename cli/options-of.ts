@@ -76,7 +76,7 @@ function attribute(key: string): string {
   return nameOf(key).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function timeOf(text: string): number {
+export function timeOf(text: string): number {
   const ms = Date.parse(/^\d{4}-\d{2}-\d{2}T[\d:.]+$/.test(text) ? `${text}Z` : text)
   if (!Number.isNaN(ms)) return ms
   throw new InvalidArgumentError("expected a time such as 2026-03-01T06:00Z or 2026-03-01T07:00+01:00")

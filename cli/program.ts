@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { Command } from "commander"
 import { addAlarms } from "./commands/alarms.ts"
+import { addAudit } from "./commands/audit.ts"
 import { addDeadLetters } from "./commands/dead-letters.ts"
 import { addDemo } from "./commands/demo.ts"
 import { addDetections } from "./commands/detections.ts"
@@ -9,12 +10,14 @@ import { addMqttUser } from "./commands/mqtt-user.ts"
 import { addOrders } from "./commands/orders.ts"
 import { addPlant } from "./commands/plant.ts"
 import { addReplay } from "./commands/replay.ts"
+import { addCodes, addRequests } from "./commands/requests.ts"
 import { addRules } from "./commands/rules.ts"
 import { addSamples } from "./commands/samples.ts"
 import { addSchema } from "./commands/schema.ts"
 import { addSimulate } from "./commands/simulate.ts"
 import { addStart } from "./commands/start.ts"
 import { addStatus } from "./commands/status.ts"
+import { addStock } from "./commands/stock.ts"
 import { addVerify } from "./commands/verify.ts"
 import { packageFile } from "./package-file.ts"
 import type { Surroundings } from "./shared.ts"
@@ -37,11 +40,15 @@ export function program(surroundings: Surroundings): Command {
   addDemo(root, surroundings)
   addStart(root, surroundings)
   addOrders(root, surroundings)
+  addRequests(root, surroundings)
+  addCodes(root, surroundings)
+  addStock(root, surroundings)
   addVerify(root, surroundings)
   addDetections(root, surroundings)
   addAlarms(root, surroundings)
   addSamples(root, surroundings)
   addPlant(root, surroundings)
+  addAudit(root, surroundings)
   addRules(root, surroundings)
   addDevices(root, surroundings)
   addDeadLetters(root, surroundings)

@@ -144,7 +144,10 @@ const approval = z.object({
   askedBy: person,
   askedMs: timeMs,
   expiresMs: timeMs.nullable(),
+  /** The estimated cost that the levels go by. */
   cost: amount,
+  /** The budget did not cover it: an admin says why it is to be done all the same. */
+  overBudget: z.boolean(),
   levels: z.array(
     z.object({
       rule: z.string(),
@@ -154,6 +157,8 @@ const approval = z.object({
     }),
   ),
   decisions: z.array(decision),
+  /** What full approval took of a budget, until the order is closed or cancelled, or the approval taken back. */
+  committed: z.object({ costCentre: z.string(), year: z.number().int(), amount }).nullable(),
 })
 export type Approval = z.infer<typeof approval>
 
@@ -315,15 +320,17 @@ export const notClosed: Closing = {
   cost: null,
 }
 
+const escalationStep = { of: z.enum(["response", "completion"]), step: count, to: z.string() }
+
 /** Until when somebody must have taken the order on, and have done it; who was told that it is late. */
 const sla = z.object({
   respondByMs: timeMs,
   completeByMs: timeMs,
   respondedMs: timeMs.nullable(),
-  /** Steps taken so far for the response, and for the completion. */
-  escalations: z.array(
-    z.object({ of: z.enum(["response", "completion"]), step: count, to: z.string(), atMs: timeMs }),
-  ),
+  /** Who is told of it and when, as the plant had it when the targets were set; in the order of time. */
+  steps: z.array(z.object({ ...escalationStep, dueMs: timeMs })),
+  /** Steps taken so far. */
+  escalations: z.array(z.object({ ...escalationStep, atMs: timeMs })),
   /** When the next step is due; null when there is none. */
   nextMs: timeMs.nullable(),
 })

@@ -9,9 +9,16 @@ import type { PlantRevision } from "./topics.ts"
 export type HistoryEntry = Pick<PlantRevision, "revision" | "atMs" | "effectiveMs" | "author" | "reason"> & {
   /** "~ rule pump-vibration"; of a single rule what changed in it: "params.above: 7.1 -> 6.5". */
   readonly changes: readonly string[]
+  /** The same on one line, by number where they are many: "added 2 sites, 40 assets". */
+  readonly summary: string
 }
 
+type Difference = ReturnType<typeof differences>[number]
+type Changes = Pick<HistoryEntry, "changes" | "summary">
+
 const pageSize = 50
+/** With more of one kind nobody reads their names on one line. */
+const mostNamed = 5
 const signs = { added: "+", changed: "~", removed: "-" } as const
 
 /** The newest revisions, newest first; with `rule` those that changed it. */
@@ -24,8 +31,8 @@ export async function plantHistory(
   const add = (before: PlantRevision | undefined): void => {
     if (newer === undefined) return
     const { revision, atMs, effectiveMs, author, reason } = newer
-    const changes = rule === undefined ? plantChanges(before, newer) : ruleChanges(before, newer, rule)
-    if (changes.length > 0) entries.push({ revision, atMs, effectiveMs, author, reason, changes })
+    const changed = rule === undefined ? plantChanges(before, newer) : ruleChanges(before, newer, rule)
+    if (changed.changes.length > 0) entries.push({ revision, atMs, effectiveMs, author, reason, ...changed })
   }
   for (;;) {
     const page = await register.revisions({ before: newer?.revision, limit: pageSize })
@@ -40,20 +47,45 @@ export async function plantHistory(
   return entries
 }
 
-function plantChanges(before: PlantRevision | undefined, after: PlantRevision): string[] {
+function plantChanges(before: PlantRevision | undefined, after: PlantRevision): Changes {
   try {
     const found = differences(before && parsePlant(before.source), parsePlant(after.source))
-    return found.map(({ change, what, id }) => `${signs[change]} ${what} ${id}`)
+    return { changes: found.map(named), summary: summaryOf(found) }
   } catch (error) {
-    return [`can't be compared by this version: ${messageOf(error).split("\n")[0]}`]
+    return allOf([`can't be compared by this version: ${messageOf(error).split("\n")[0]}`])
   }
 }
 
+function named({ change, what, id }: Difference): string {
+  return `${signs[change]} ${what} ${id}`
+}
+
+function allOf(changes: readonly string[]): Changes {
+  return { changes, summary: changes.join("; ") }
+}
+
+/** What was added, changed and removed: each by name, unless there are too many of some kind. */
+function summaryOf(found: readonly Difference[]): string {
+  const parts = Object.keys(signs).flatMap((sign) => {
+    const same = found.filter(({ change }) => change === sign)
+    const counts = new Map<string, number>()
+    for (const { what } of same) counts.set(what, (counts.get(what) ?? 0) + 1)
+    if ([...counts.values()].every((count) => count <= mostNamed)) return same.map(named)
+    const told = [...counts].map(([what, count]) => `${count} ${count === 1 ? what : pluralOf(what)}`)
+    return [`${sign} ${told.join(", ")}`]
+  })
+  return parts.join("; ")
+}
+
+function pluralOf(what: string): string {
+  return { class: "classes", person: "people" }[what] ?? `${what}s`
+}
+
 /** As it is written, so that a revision from before this version's parameters can be compared as well. */
-function ruleChanges(before: PlantRevision | undefined, after: PlantRevision, rule: string): string[] {
+function ruleChanges(before: PlantRevision | undefined, after: PlantRevision, rule: string): Changes {
   const [was, is] = [before && writtenRule(before.source, rule), writtenRule(after.source, rule)]
-  if (was === undefined) return is === undefined ? [] : ["added"]
-  return is === undefined ? ["removed"] : valueChanges(was, is, "")
+  if (was === undefined) return allOf(is === undefined ? [] : ["added"])
+  return allOf(is === undefined ? ["removed"] : valueChanges(was, is, ""))
 }
 
 type Written = Readonly<Record<string, unknown>>

@@ -288,6 +288,7 @@ const settings = [
   "currency",
   "budgets",
   "sla",
+  "publicRequests",
   "failureCodes",
 ] as const
 

@@ -102,7 +102,11 @@ const days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const
 
 /** When a site works, in its own time: spans such as 06:00 to 14:00 by weekday. A day that is not named has none. */
 export const workingTime = z.strictObject({
-  hours: z.partialRecord(z.enum(days), z.array(span).max(10)),
+  hours: z
+    .partialRecord(z.enum(days), z.array(span).max(10))
+    .refine((hours) => Object.values(hours).some((spans) => spans.length > 0), {
+      error: "expected at least one span: a site that never works would never be late",
+    }),
   holidays: z.array(date).max(1000).default([]),
 })
 export type WorkingTime = z.infer<typeof workingTime>
@@ -110,7 +114,10 @@ export type WorkingTime = z.infer<typeof workingTime>
 const target = z.strictObject({ respond: duration, complete: duration })
 const priorities = ["1", "2", "3", "4", "5"] as const
 
-/** How soon orders are taken on and done, by priority, in the site's working time; and who hears when they are not. */
+/**
+ * How soon orders are taken on and done, by priority, in the site's working time, which goes on while an order is on
+ * hold; and who hears when they are not.
+ */
 export const sla = z.strictObject({
   targets: z.partialRecord(z.enum(priorities), target).default({}),
   /** Working time after the target, and the role that is told. */
@@ -139,6 +146,15 @@ export const customer = z.strictObject({ id: name, name: z.string(), contact: z.
 
 /** Of an asset: who repairs it for nothing, and until when (that day included). */
 export const warranty = z.strictObject({ by: z.string().min(1), until: date })
+
+/**
+ * How many requests an hour are taken from people without an account, who have the code on an asset: by code and for
+ * all of a site. 0 switches the form off.
+ */
+export const publicRequests = z.strictObject({
+  perCode: z.number().int().min(0).max(100_000).default(10),
+  perSite: z.number().int().min(0).max(100_000).default(60),
+})
 
 /** Decides in somebody's place. */
 export const delegate = z.strictObject({ to: name, from: date.optional(), until: date.optional() })

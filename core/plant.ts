@@ -14,6 +14,7 @@ import {
   type FailureCodes,
   failureCodes,
   part,
+  publicRequests,
   sla,
   store,
   type Template,
@@ -23,7 +24,7 @@ import {
 } from "./plant-work.ts"
 import { criticality, name, orderType, priority, scalar, severity } from "./vocabulary.ts"
 
-const roles = [
+export const roles = [
   "requester",
   "customer",
   "technician",
@@ -279,6 +280,7 @@ export const plant = z
     approvals: z.array(approvalRule).default([]),
     budgets: z.array(budget).default([]),
     sla: sla.prefault({}),
+    publicRequests: publicRequests.prefault({}),
     failureCodes: z.array(failureCodes).default([]),
     priorities,
     /** Time until due by priority, where neither rule nor plan states one. */

@@ -20,3 +20,8 @@ export function localTime(atMs: number, timeZone: string): string {
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" })
   return format.format(atMs)
 }
+
+/** "2026-03-01 06:00 UTC", as all that is kept says a time that is no site's. */
+export function instant(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 16).replace("T", " ")} UTC`
+}

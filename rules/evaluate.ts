@@ -6,6 +6,7 @@ import {
   type Reading,
   telemetryRecord,
 } from "../core/vocabulary.ts"
+import { instant } from "../core/wording.ts"
 import { acknowledge, end, shelve, unshelve } from "./episode.ts"
 import type { Counts, Feed, Lane } from "./lane.ts"
 import { moveLane } from "./lane-clock.ts"
@@ -13,7 +14,6 @@ import { isUsable, remember } from "./series.ts"
 import { enter } from "./suspension.ts"
 import { type Entry, record } from "./trail.ts"
 import { never, type Watch } from "./watch.ts"
-import { instant } from "./wording.ts"
 
 /** Evaluates a record; gives the part of it that came late: of a time of which the lane already knows more. */
 export function takeRecord(lane: Lane, input: Reading | AssetEvent, counts: Counts): Entry | undefined {

@@ -1,5 +1,6 @@
 import type { Revision } from "../core/catalogue.ts"
 import type { AssetEvent, Detection, Evidence, Finding, Reading, Sample } from "../core/vocabulary.ts"
+import { instant } from "../core/wording.ts"
 import { eventName, takeRecord } from "./evaluate.ts"
 import { checkMemory, drain, type Lane, noCounts, openLane } from "./lane.ts"
 import { moveLane } from "./lane-clock.ts"
@@ -9,7 +10,6 @@ import { rulebooks } from "./rulebook.ts"
 import { isUsable } from "./series.ts"
 import { hashOf, linesOf, readingOf, type WhatIsRead } from "./trail.ts"
 import { isOf, never } from "./watch.ts"
-import { instant } from "./wording.ts"
 
 /** `same`: the stored telemetry and the rule's revision give the finding again. */
 export type Verdict = {

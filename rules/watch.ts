@@ -1,6 +1,13 @@
 import { z } from "zod"
 import type { Asset, Plant, RuleSpec } from "../core/plant.ts"
-import { type AssetEvent, type Detection, type Evidence, severity, timeMs } from "../core/vocabulary.ts"
+import {
+  type AssetEvent,
+  type Detection,
+  type Evidence,
+  type Severity,
+  severity,
+  timeMs,
+} from "../core/vocabulary.ts"
 import type { Series } from "./series.ts"
 
 // Plain integers stand for "never" and "no deadline": unlike infinity and null they survive JSON,
@@ -139,6 +146,8 @@ export interface RuleKind<Params = unknown, Memory = unknown> {
   shape?(params: Params): unknown
   /** The unit of the value that it tells, where that is not the signal's. */
   valueUnit?(params: Params, unit: string | null): string | null
+  /** With which severities it may find something, where the rule states `own`; left out: with that one. */
+  severities?(params: Params, own: Severity): readonly Severity[]
   /** Fills in what the asset itself says: attributes, time zone. Called once for each revision and asset. */
   resolve?(params: Params, subject: Subject): Params
   /** What only the plant can tell is wrong, a text each that begins with the parameter's name. */

@@ -14,8 +14,3 @@ export function quantityBeside(value: number, other: number, unit: string | null
   }
   return plain
 }
-
-/** 2026-03-01 06:00 UTC. */
-export function instant(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 16).replace("T", " ")} UTC`
-}

@@ -1,15 +1,18 @@
+import type { Revision } from "../core/catalogue.ts"
 import type { AmendOrder, OpenOrder, OrderRequest, SettleOrder } from "../core/orders.ts"
 import {
   amendOrder,
   type Change,
   isMetBy,
   isOpen,
+  type KeepTargets,
   type KeptOrder,
   mergeInto,
   openOrder,
   settleOrder,
 } from "./change.ts"
 import { numberIn } from "./number.ts"
+import { withSla } from "./sla.ts"
 
 /**
  * What became of a request. `noted`: a replacement that no open order waited for. `unknown`: about an order that the
@@ -27,6 +30,8 @@ export type Page = {
   readonly aliases: ReadonlyMap<string, string>
   readonly replacements: readonly Replacement[]
   readonly lastNumber: number
+  /** Whose targets the orders get; undefined before a plant file was applied. */
+  readonly revision: Revision | undefined
 }
 
 /** A page being written on: takes requests in their order, and knows what the store has to be told after them. */
@@ -42,8 +47,10 @@ export class OrderBook {
   private readonly aliases: Map<string, string>
   private readonly replacedMs: Map<string, number>
   private readonly openByNeed = new Map<string, string>()
+  private readonly keepTargets: KeepTargets
 
-  constructor({ orders, aliases, replacements, lastNumber }: Page) {
+  constructor({ orders, aliases, replacements, lastNumber, revision }: Page) {
+    this.keepTargets = (before, order, atMs) => withSla(before, order, atMs, revision)
     this.aliases = new Map(aliases)
     this.replacedMs = new Map(replacements.map((one) => [placeOf(one), one.atMs]))
     this.lastNumber = lastNumber
@@ -79,16 +86,18 @@ export class OrderBook {
     if (open === undefined) {
       this.lastNumber += 1
       this.created.add(request.order)
-      return this.write(openOrder(request, this.lastNumber), "opened")
+      return this.write(openOrder(request, this.lastNumber, this.keepTargets), "opened")
     }
     this.aliases.set(request.order, open.order.id)
     this.merged.set(request.order, open.order.id)
-    return this.write(mergeInto(open, request), "merged")
+    return this.write(mergeInto(open, request, this.keepTargets), "merged")
   }
 
   private amend(request: AmendOrder): Outcome {
     const known = this.find(request.order)
-    return known === undefined ? "unknown" : this.write(amendOrder(known, request), "amended")
+    return known === undefined
+      ? "unknown"
+      : this.write(amendOrder(known, request, this.keepTargets), "amended")
   }
 
   /** A replacement is taken once: told again, it must not settle a late finding's order that was opened in between. */
@@ -99,7 +108,7 @@ export class OrderBook {
     this.replacedMs.set(place, atMs)
     this.replaced.set(place, { asset, component, atMs })
     const met = [...this.orders.values()].filter((kept) => isMetBy(kept, request)).toSorted(byNumber)
-    for (const kept of met) this.write(settleOrder(kept, request), "completed")
+    for (const kept of met) this.write(settleOrder(kept, request, this.keepTargets), "completed")
     return met.length > 0 ? "completed" : "noted"
   }
 

@@ -12,8 +12,10 @@ import {
   type WorkOrder,
 } from "../core/orders.ts"
 import type { Finding } from "../core/vocabulary.ts"
+import { instant } from "../core/wording.ts"
 import { type Entry, entryOf } from "./chain.ts"
 import { formatNumber } from "./number.ts"
+import { finishedWork } from "./readiness.ts"
 
 /** Who acts where no person does. */
 export const system = "system"
@@ -39,12 +41,16 @@ export type Change = { readonly kept: KeptOrder; readonly event: OrderEvent; rea
 const firstFindings = 5
 const newestFindings = 15
 
-export function openOrder(request: OpenOrder, number: number): Change {
+/** Keeps an order's targets up over a change of it: `withSla` for a plant. */
+export type KeepTargets = (before: WorkOrder | undefined, order: WorkOrder, atMs: number) => WorkOrder
+
+const noTargets: KeepTargets = (_before, order) => order
+
+export function openOrder(request: OpenOrder, number: number, keepTargets = noTargets): Change {
   const { kind, order: id, atMs, findings, origin = ofThePipeline, ...content } = request
   const order: WorkOrder = {
     ...content,
     ...origin,
-    title: withoutNul(content.title),
     id,
     number: formatNumber(number),
     state: "requested",
@@ -66,7 +72,8 @@ export function openOrder(request: OpenOrder, number: number): Change {
     version: 0,
   }
   const actor = request.trigger.kind === "person" ? request.trigger.by : system
-  const opened = withFindings({ order, findingCount: 0, episodes: {}, head: "" }, findings)
+  const promised = keepTargets(undefined, order, atMs)
+  const opened = withFindings({ order: promised, findingCount: 0, episodes: {}, head: "" }, findings)
   return changed(opened, { kind: "created", atMs, actor, note: because(request), detail: contentOf(request) })
 }
 
@@ -79,23 +86,32 @@ const ofThePipeline: Origin = {
 }
 
 /** A second request for a need that an open order already covers. */
-export function mergeInto(kept: KeptOrder, request: OpenOrder): Change {
-  const { kept: urgent, notes } = asUrgentAs(withFindings(kept, request.findings), request)
+export function mergeInto(kept: KeptOrder, request: OpenOrder, keepTargets = noTargets): Change {
+  const { kept: urgent, notes } = asUrgentAs(withFindings(kept, request.findings), request, keepTargets)
   const note = [because(request), ...notes].join("; ")
   return changed(urgent, told("merged", request.atMs, note, contentOf(request)))
 }
 
 /** Undefined for a repeat. */
-export function amendOrder(kept: KeptOrder, request: AmendOrder): Change | undefined {
+export function amendOrder(
+  kept: KeptOrder,
+  request: AmendOrder,
+  keepTargets = noTargets,
+): Change | undefined {
   const { finding, atMs } = request
   if (!isNew(kept, finding)) return undefined
   const amended = withFindings(kept, [finding])
   if (isUnfounded(amended)) {
-    const order: WorkOrder = { ...amended.order, state: "cancelled", finishedMs: atMs }
+    const cancelled: WorkOrder = {
+      ...finishedWork(amended.order, atMs),
+      state: "cancelled",
+      finishedMs: atMs,
+    }
+    const order = keepTargets(kept.order, cancelled, atMs)
     const note = `with what came late there is nothing to be found any more: ${finding.reason}`
     return changed({ ...amended, order }, told("cancelled", atMs, note, contentOf(request)))
   }
-  const { kept: urgent, notes } = asUrgentAs(amended, request)
+  const { kept: urgent, notes } = asUrgentAs(amended, request, keepTargets)
   const first = finding.kind === "amended" ? finding.reason : `${finding.kind}: ${finding.reason}`
   return changed(urgent, told("amended", atMs, [first, ...notes].join("; "), contentOf(request)))
 }
@@ -133,9 +149,10 @@ export function isMetBy({ order }: KeptOrder, { asset, component, atMs }: Settle
   )
 }
 
-export function settleOrder(kept: KeptOrder, request: SettleOrder): Change {
+export function settleOrder(kept: KeptOrder, request: SettleOrder, keepTargets = noTargets): Change {
   const { atMs, reason } = request
-  const order: WorkOrder = { ...kept.order, state: "completed", finishedMs: atMs }
+  const completed: WorkOrder = { ...finishedWork(kept.order, atMs), state: "completed", finishedMs: atMs }
+  const order = keepTargets(kept.order, completed, atMs)
   return changed({ ...kept, order }, told("completed", atMs, reason, request))
 }
 
@@ -165,10 +182,14 @@ function withFinding({ order, findingCount, episodes, head }: KeptOrder, finding
   }
 }
 
-type Urgency = { readonly priority: number; readonly priorityReason: string; readonly dueMs: number }
+type Urgency = Pick<AmendOrder, "priority" | "priorityReason" | "dueMs" | "atMs">
 
 /** Urgency only ever rises, and only while there is work to do: people have planned by what the order said. */
-function asUrgentAs(kept: KeptOrder, asked: Urgency): { kept: KeptOrder; notes: readonly string[] } {
+function asUrgentAs(
+  kept: KeptOrder,
+  asked: Urgency,
+  keepTargets: KeepTargets,
+): { kept: KeptOrder; notes: readonly string[] } {
   const notes: string[] = []
   let { order } = kept
   if (!isOpen(order)) return { kept, notes }
@@ -177,10 +198,10 @@ function asUrgentAs(kept: KeptOrder, asked: Urgency): { kept: KeptOrder; notes: 
     order = { ...order, priority: asked.priority, priorityReason: asked.priorityReason }
   }
   if (asked.dueMs < order.dueMs) {
-    notes.push(`due ${iso(asked.dueMs)} instead of ${iso(order.dueMs)}`)
+    notes.push(`due ${instant(asked.dueMs)} instead of ${instant(order.dueMs)}`)
     order = { ...order, dueMs: asked.dueMs }
   }
-  return { kept: { ...kept, order }, notes }
+  return { kept: { ...kept, order: keepTargets(kept.order, order, asked.atMs) }, notes }
 }
 
 export type Told = Pick<OrderEvent, "kind" | "atMs" | "actor" | "note"> & { readonly detail: unknown }
@@ -194,16 +215,17 @@ const told = (kind: OrderEvent["kind"], atMs: number, note: string, detail: unkn
 })
 
 /** Every change is one event, so an order's version is also the sequence of its newest event. */
-export function changed(kept: KeptOrder, { detail, note, ...rest }: Told): Change {
-  const order = { ...kept.order, version: kept.order.version + 1 }
-  const event: OrderEvent = { ...rest, note: withoutNul(note), sequence: order.version, order }
+export function changed(kept: KeptOrder, { detail, note, actor, ...rest }: Told): Change {
+  const order = { ...kept.order, title: storable(kept.order.title), version: kept.order.version + 1 }
+  const words = { note: storable(note), actor: storable(actor) }
+  const event: OrderEvent = { ...rest, ...words, sequence: order.version, order }
   const entry = entryOf(event, detail, kept.head)
   return { kept: { ...kept, order, head: entry.hash }, event, entry }
 }
 
-/** PostgreSQL's text has none: the audit's hash is of what can be kept. */
-function withoutNul(text: string): string {
-  return text.replaceAll("\0", "\ufffd")
+/** No store keeps half a character, nor PostgreSQL a NUL: the audit's hash is of what can be kept. */
+function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd").replace(/\p{Cs}/gu, "\ufffd")
 }
 
 function because({ trigger, findings }: OpenOrder): string {
@@ -216,7 +238,7 @@ function cause(trigger: Trigger): string {
     case "rule":
       return `rule ${trigger.rule}`
     case "plan":
-      return `plan ${trigger.plan}, due ${iso(trigger.dueMs)}`
+      return `plan ${trigger.plan}, due ${instant(trigger.dueMs)}`
     case "person":
       return `asked for by ${trigger.by}`
     case "public":
@@ -224,8 +246,4 @@ function cause(trigger: Trigger): string {
     case "order":
       return `work on ${trigger.number}${trigger.check === null ? "" : `, check ${trigger.check} failed`}`
   }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

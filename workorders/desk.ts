@@ -5,11 +5,12 @@ import { z } from "zod"
 import type { Revision } from "../core/catalogue.ts"
 import type { Database } from "../core/db/database.ts"
 import { MillwrightError } from "../core/errors.ts"
-import type { WorkOrder } from "../core/orders.ts"
-import type { Role } from "../core/plant.ts"
+import { type WorkOrder, workOrder } from "../core/orders.ts"
+import { problems, type Role } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
 import { OrderBook } from "./book.ts"
-import { changed, type KeptOrder } from "./change.ts"
+import { changed, type KeptOrder, system } from "./change.ts"
+import { byTheClock } from "./clockwork.ts"
 import type { Command, Context, Step } from "./commands/command.ts"
 import { applyEffects, budgetOf, requestsIn, stockOf } from "./effects.ts"
 import { intakeQueue } from "./intake.ts"
@@ -18,7 +19,9 @@ import { formatNumber } from "./number.ts"
 import { selectOrder } from "./queries.ts"
 import { fromRow } from "./rows.ts"
 import { last, save } from "./save.ts"
+import { withSla } from "./sla.ts"
 import type { WorkOrderTables } from "./tables.ts"
+import { selectDue } from "./timers.ts"
 
 /** Drawn once at random. */
 const namespace = "a0c9d7c1-0a4f-4d0b-8a55-0c4f8e2c1f6d"
@@ -50,7 +53,15 @@ export type Desk = {
    * what the order's state or the plant's rules refuse, and `ORDER_CHANGED`.
    */
   perform(ask: Ask, asker: Asker): Promise<Done>
+  /**
+   * Carries out what is due to orders by now, by the plant's clock, each as of its own deadline and in a transaction of
+   * its own, until nothing is due or `signal` aborts. Resolves with how much that was. May run in several processes.
+   */
+  tick(nowMs: number, signal?: AbortSignal): Promise<number>
 }
+
+/** Orders that are selected at once: bounds the memory of a tick after a long standstill. */
+const perRound = 100
 
 export function createDesk(options: {
   readonly database: Database
@@ -60,6 +71,19 @@ export function createDesk(options: {
   readonly partitions: number
 }): Desk {
   const { database, newest, partitions } = options
+
+  /** The earliest that is due to the order by now; false when nothing is. */
+  function happen(order: string, nowMs: number, revision: Revision): Promise<boolean> {
+    return database.transaction<WorkOrderTables, boolean>(async (trx) => {
+      const kept = await load(trx, order)
+      const step = kept && byTheClock(kept.order, nowMs, revision)
+      if (kept === undefined || step === undefined) return false
+      const { event, atMs } = step
+      await write(trx, kept, step, { what: event, actor: system, atMs, detail: {}, partitions, revision })
+      return true
+    }, intakeQueue)
+  }
+
   return {
     async perform(ask, asker) {
       const command: Command<z.ZodType> = commands[ask.command]
@@ -69,14 +93,36 @@ export function createDesk(options: {
       const revision = newest()
       if (revision === undefined)
         throw new MillwrightError("NOT_FOUND", "no plant file was applied yet: millwright apply FILE")
-      return database.transaction<WorkOrderTables, Done>(
-        (trx) => perform(trx, { ...ask, input: parsed.data }, asker, command, revision, partitions),
-        intakeQueue,
-      )
+      for (;;) {
+        const done = await database.transaction<WorkOrderTables, Done | undefined>(
+          (trx) => perform(trx, { ...ask, input: parsed.data }, asker, command, revision, partitions),
+          intakeQueue,
+        )
+        if (done !== undefined) return done
+        while (await happen(ask.order, asker.atMs, revision));
+      }
+    },
+
+    async tick(nowMs, signal) {
+      const revision = newest()
+      const isStopped = () => signal?.aborted === true
+      let count = 0
+      let last: Parameters<typeof selectDue>[3]
+      while (revision !== undefined && !isStopped()) {
+        const due = await selectDue(database.tables(), nowMs, perRound, last).execute()
+        for (const { id } of due) {
+          // More than one deadline may have passed.
+          while (!isStopped() && (await happen(id, nowMs, revision))) count += 1
+        }
+        last = due.at(-1)
+        if (due.length < perRound) break
+      }
+      return count
     },
   }
 }
 
+/** Undefined when first something is due to the order by the clock: no deadline is missed for a late look at it. */
 async function perform(
   trx: Trx,
   ask: Ask,
@@ -84,54 +130,60 @@ async function perform(
   command: Command<z.ZodType>,
   revision: Revision,
   partitions: number,
-): Promise<Done> {
+): Promise<Done | undefined> {
   const kept = await load(trx, ask.order)
   if (kept === undefined) throw new MillwrightError("NOT_FOUND", `there is no work order ${ask.order}`)
   const { order } = kept
   const before = await doneBefore(trx, ask, order)
   if (before !== undefined) return before
+  if (byTheClock(order, asker.atMs, revision) !== undefined) return undefined
   if (ask.version !== undefined && ask.version !== order.version)
     throw await conflict(trx, order, ask.version)
   checkRight(command, order, revision, asker.actor)
   if (!command.from.includes(order.state)) throw illegal(order, ask.command)
   const step = command.run(order, ask.input, await contextFor(trx, ask, asker, command, kept, revision))
-  return write(trx, kept, step, { ask, asker, command, partitions })
+  if (step.order.state !== order.state && !(command.to ?? []).includes(step.order.state))
+    throw new Error(`${ask.command} led from ${order.state} to ${step.order.state}, which it may not`)
+  checkBounds(step.order)
+  const detail = { command: ask.command, input: command.kept?.(ask.input) ?? ask.input }
+  return write(trx, kept, step, { ...asker, what: ask.command, detail, id: ask.id, partitions, revision })
 }
 
-type Writing = {
-  readonly ask: Ask
-  readonly asker: Asker
-  readonly command: Command<z.ZodType>
+type Writing = Asker & {
+  /** The command, or what the clock brings about. */
+  readonly what: string
+  readonly detail: unknown
+  /** Of the command, where its sender gave it one. */
+  readonly id?: string | undefined
   readonly partitions: number
+  readonly revision: Revision
 }
 
 async function write(
   trx: Trx,
   kept: KeptOrder,
   { order, event, note, effects = [] }: Step,
-  { ask, asker, command, partitions }: Writing,
+  { what, actor, atMs, detail, id, partitions, revision }: Writing,
 ): Promise<Done> {
-  const { actor, atMs } = asker
-  if (order.state !== kept.order.state && !(command.to ?? []).includes(order.state))
-    throw new Error(`${ask.command} led from ${kept.order.state} to ${order.state}, which it may not`)
   const book = new OrderBook({
     orders: [kept],
     aliases: new Map(),
     replacements: [],
     lastNumber: await last(trx, "order"),
+    revision,
   })
   const change = changed(
-    { ...kept, order },
-    { kind: event, atMs, actor, note, detail: { command: ask.command, input: ask.input } },
+    { ...kept, order: withSla(kept.order, order, atMs, revision) },
+    { kind: event, atMs, actor, note, detail },
   )
   book.write(change, "amended")
   for (const request of requestsIn(effects)) book.take(request)
   await save(trx, book, partitions)
-  await applyEffects(trx, effects, { order: order.id, actor, atMs, note: `${ask.command} ${order.number}` })
-  if (ask.id !== undefined) {
+  await applyEffects(trx, effects, { order: order.id, actor, atMs, note: `${what} ${order.number}` })
+  if (id !== undefined) {
     await trx
       .insertInto("order_command")
-      .values({ id: ask.id, order_id: order.id, sequence: change.event.sequence, at_ms: atMs })
+      .values({ id, order_id: order.id, sequence: change.event.sequence, at_ms: atMs })
       .execute()
   }
   return { order: change.kept.order, note, repeated: false }
@@ -171,6 +223,16 @@ async function conflict(trx: Trx, order: WorkOrder, seen: number): Promise<Millw
     "ORDER_CHANGED",
     `${order.number} is at version ${order.version}, not ${seen}: ${changes || "it never was at that version"}. Nothing was done: look at it again`,
   )
+}
+
+/** An order is one document, so it holds so many notes, parts and so on: one more could not be read again. */
+function checkBounds(order: WorkOrder): void {
+  const fits = workOrder.safeParse(order)
+  if (!fits.success)
+    throw new MillwrightError(
+      "NOT_POSSIBLE",
+      `${order.number} can't hold that: ${problems(fits.error).join("; ")}. Go on with a follow-up order`,
+    )
 }
 
 /** Throws `NOT_ALLOWED`. In a plant without people whoever has the files may do everything. */

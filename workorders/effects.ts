@@ -3,6 +3,7 @@ import type { Transaction } from "kysely"
 import { MillwrightError } from "../core/errors.ts"
 import type { OpenOrder, WorkOrder } from "../core/orders.ts"
 import type { Effect } from "./commands/command.ts"
+import { freeOf, rounded } from "./stock.ts"
 import type { BudgetUseRow, StockLevelRow, WorkOrderTables } from "./tables.ts"
 
 type Trx = Transaction<WorkOrderTables>
@@ -13,6 +14,8 @@ type Account = {
   readonly actor: string
   readonly atMs: number
   readonly note: string
+  /** The id of a command that is not about an order. */
+  readonly command?: string | undefined
 }
 
 export function requestsIn(effects: readonly Effect[]): readonly OpenOrder[] {
@@ -38,7 +41,7 @@ export async function applyEffects(trx: Trx, effects: readonly Effect[], account
 async function moveStock(
   trx: Trx,
   { part, store, onHand, reserved }: Extract<Effect, { kind: "stock" }>,
-  { order, actor, atMs, note }: Account,
+  { order, actor, atMs, note, command }: Account,
 ): Promise<void> {
   const before = await trx
     .selectFrom("stock_level")
@@ -49,11 +52,11 @@ async function moveStock(
   const level: StockLevelRow = {
     part,
     store,
-    on_hand: (before?.on_hand ?? 0) + onHand,
-    reserved: (before?.reserved ?? 0) + reserved,
+    on_hand: rounded((before?.on_hand ?? 0) + onHand),
+    reserved: rounded((before?.reserved ?? 0) + reserved),
   }
   if (level.on_hand < 0 || level.reserved < 0 || level.reserved > level.on_hand) {
-    const free = (before?.on_hand ?? 0) - (before?.reserved ?? 0)
+    const free = before === undefined ? 0 : freeOf(before)
     throw new MillwrightError(
       "NOT_POSSIBLE",
       `the store ${store} has ${before?.on_hand ?? 0} of ${part}, ${free} of them free`,
@@ -80,6 +83,7 @@ async function moveStock(
       on_hand: onHand,
       reserved,
       order_id: order,
+      command: command ?? null,
       note,
     })
     .execute()

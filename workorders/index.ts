@@ -5,17 +5,34 @@ import type { LogRecord, Subscription } from "../core/log/log.ts"
 import type { OrderRequest } from "../core/orders.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
+import { type AssetCodes, createAssetCodes } from "./asset-codes.ts"
+import { type AttachmentQueries, attachmentQueries } from "./attachments.ts"
+import { createOrderAudit, type OrderAudit } from "./audit-check.ts"
 import type { Outcome } from "./book.ts"
 import { createDesk, type Desk } from "./desk.ts"
 import { intakeQueue, takeRequests } from "./intake.ts"
 import { workOrderMetrics } from "./metrics.ts"
 import { workOrderMigrations } from "./migrations.ts"
 import { Outbox } from "./outbox.ts"
+import { createPublicRequests, type PublicRequests } from "./public-requests.ts"
 import { type OrderQueries, orderQueries } from "./queries.ts"
+import { type RelatedQueries, relatedQueries } from "./related.ts"
+import { type OrderReports, orderReports } from "./report.ts"
+import { createRequestDesk, type RequestDesk } from "./requests-by-people.ts"
+import { createStockDesk, type StockDesk } from "./stock-desk.ts"
 import type { WorkOrderTables } from "./tables.ts"
 
 /** The stage, and what the CLI and the API may ask of its orders once it has started. */
-export type WorkOrders = Stage & OrderQueries & Desk
+export type WorkOrders = Stage &
+  OrderQueries &
+  AttachmentQueries &
+  RelatedQueries &
+  Omit<Desk, "tick"> & {
+    readonly requests: RequestDesk & PublicRequests
+    readonly codes: AssetCodes
+    readonly stock: StockDesk
+    readonly audit: OrderAudit & OrderReports
+  }
 
 const group = "workorders"
 /** Requests of one transaction: bounds the rows of a statement and the time that others wait for the store. */
@@ -33,15 +50,20 @@ type Taken = {
  * one transaction, so a request that is read again finds its order there already.
  */
 export function createWorkOrders(context: StageContext): WorkOrders {
-  const { log, database, clock, logger } = context
+  const { log, database, clock, logger, plantClock } = context
   const positions = new Positions(database, group, topics.workOrderRequests.name)
   const outbox = new Outbox(database, log, { consumer: group, topic: topics.workOrderRequests.name, giveUp })
   const replaced = new Replaced(group, topics.workOrderRequests.name, clock)
   const metrics = workOrderMetrics(context.metrics)
+  const deskOptions = { database, newest: () => context.catalogue.newest(), partitions: log.partitions }
+  const desk = createDesk(deskOptions)
   const claims = new Map<number, Claim>()
   const stop = new AbortController()
   let subscription: Subscription | undefined
   let looking: Promise<void> = Promise.resolve()
+  let ticking: Promise<void> | undefined
+  /** The newest time that requests and commands told of, which is now on the clock `event`. */
+  let toldMs: number | undefined
   let end = { resolve() {}, reject(_error: unknown) {} }
   const done = new Promise<void>((resolve, reject) => {
     end = { resolve, reject }
@@ -56,6 +78,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
       if (claim !== undefined) reached.set(partition, { claim, position: position + 1 })
     }
     if (reached.size === 0) return
+    for (const { value } of records) tell(value.atMs)
     const { owned, taken, outcomes } = await take(records, [...reached.values()])
     publish()
     for (const { claim, position } of reached.values()) {
@@ -87,13 +110,34 @@ export function createWorkOrders(context: StageContext): WorkOrders {
       const owned = await positions.saveOwned(trx, reached)
       const taken = records.filter(({ partition }) => owned.has(partition))
       const requests = taken.map(({ value }) => value)
-      return { owned, taken, outcomes: await takeRequests(trx, requests, log.partitions) }
+      const revision = context.catalogue.newest()
+      return { owned, taken, outcomes: await takeRequests(trx, requests, log.partitions, revision) }
     }, intakeQueue)
   }
 
   function look(): void {
     replaced.check()
     publish()
+    tick()
+  }
+
+  function tell(atMs: number): void {
+    toldMs = Math.max(toldMs ?? atMs, atMs)
+  }
+
+  /** After a long standstill much is due: the next looks do not wait for it. */
+  function tick(): void {
+    const nowMs = plantClock === "wall" ? clock.now() : toldMs
+    if (nowMs === undefined || ticking !== undefined) return
+    ticking = carryOut(nowMs)
+      .catch((error: unknown) => end.reject(error))
+      .finally(() => {
+        ticking = undefined
+      })
+  }
+
+  async function carryOut(nowMs: number): Promise<void> {
+    if ((await desk.tick(nowMs, stop.signal)) > 0) publish()
   }
 
   /** Takes its time beside the requests that come in. */
@@ -113,7 +157,17 @@ export function createWorkOrders(context: StageContext): WorkOrders {
 
   return {
     ...orderQueries(database),
-    ...createDesk({ database, newest: () => context.catalogue.newest(), partitions: log.partitions }),
+    ...attachmentQueries(database),
+    ...relatedQueries(database),
+    ...desk,
+    perform(ask, asker) {
+      tell(asker.atMs)
+      return desk.perform(ask, asker)
+    },
+    requests: { ...createRequestDesk(deskOptions), ...createPublicRequests(deskOptions) },
+    codes: createAssetCodes(deskOptions),
+    stock: createStockDesk(deskOptions),
+    audit: { ...createOrderAudit(database), ...orderReports(database) },
     done,
 
     async prepare() {
@@ -154,7 +208,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
     async close() {
       stop.abort()
       // Whatever it failed with, `done` has told.
-      await Promise.allSettled([looking])
+      await Promise.allSettled([looking, ticking])
       await subscription?.close()
       end.resolve()
     },

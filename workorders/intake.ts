@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from "kysely"
+import type { Revision } from "../core/catalogue.ts"
 import type { OrderRequest } from "../core/orders.ts"
 import { OrderBook, type Outcome, type Page } from "./book.ts"
 import { fromRow } from "./rows.ts"
@@ -13,21 +14,22 @@ export const intakeQueue = "order_sequence" satisfies keyof WorkOrderTables
 /**
  * Takes a batch of requests into the store, within the transaction given: orders, history, and the events to
  * publish. Gives the outcome of each request. A few hundred at a time: each becomes rows of one statement.
- * `partitions` is the log's.
+ * `partitions` is the log's; `revision` is the plant's, whose targets new orders get.
  */
 export async function takeRequests(
   trx: Trx,
   requests: readonly OrderRequest[],
   partitions: number,
+  revision: Revision | undefined,
 ): Promise<readonly Outcome[]> {
   if (requests.length === 0) return []
-  const book = new OrderBook(await load(trx, requests))
+  const book = new OrderBook({ ...(await load(trx, requests)), revision })
   const outcomes = requests.map((request) => book.take(request))
   await save(trx, book, partitions)
   return outcomes
 }
 
-async function load(trx: Trx, requests: readonly OrderRequest[]): Promise<Page> {
+async function load(trx: Trx, requests: readonly OrderRequest[]): Promise<Omit<Page, "revision">> {
   const asked = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [] : [one.order])))]
   const needs = [...new Set(requests.flatMap((one) => (one.kind === "open" ? [one.mergeKey] : [])))]
   const maintained = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [one.asset] : [])))]

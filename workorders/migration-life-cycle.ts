@@ -82,8 +82,11 @@ export const lifeCycle: Migration = {
       .addColumn("on_hand", "double precision", (column) => column.notNull())
       .addColumn("reserved", "double precision", (column) => column.notNull())
       .addColumn("order_id", sqlText)
+      .addColumn("command", sqlText)
       .addColumn("note", sqlText, (column) => column.notNull())
       .execute()
+    await db.schema.createIndex("stock_move_by_command").on("stock_move").column("command").execute()
+    await db.schema.createIndex("stock_move_by_part").on("stock_move").columns(["part", "id"]).execute()
     await db.schema
       .createTable("budget_use")
       .addColumn("cost_centre", sqlText, (column) => column.notNull())

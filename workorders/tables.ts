@@ -95,6 +95,8 @@ export type WorkOrderTables = {
     readonly on_hand: number
     readonly reserved: number
     readonly order_id: string | null
+    /** The id that the sender gave a command of the stores, if any: sent again, it is not done again. */
+    readonly command: string | null
     readonly note: string
   }
   /** In the plant's currency, by calendar year. */

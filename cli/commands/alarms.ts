@@ -2,8 +2,8 @@ import { type Command, Option } from "commander"
 import { formatDuration } from "../../core/duration.ts"
 import { severities } from "../../core/vocabulary.ts"
 import type { ResultOf } from "../operations.ts"
-import { figure, print, printable, table, when } from "../output.ts"
-import { answer, asker, durationOption, type Surroundings, wholeNumber } from "../shared.ts"
+import { counted, figure, print, printable, table, when } from "../output.ts"
+import { answer, asker, durationOption, type Surroundings, wholeNumberFrom } from "../shared.ts"
 
 type Alarm = ResultOf<"alarms.list">["alarms"][number]
 
@@ -20,12 +20,12 @@ export function addAlarms(program: Command, surroundings: Surroundings): void {
     .addOption(new Option("--state <state>", "open ones, or all").choices(["open", "all"]).default("open"))
     .option("--asset <asset>", "only of this asset")
     .addOption(new Option("--severity <severity>", "only of this severity").choices(severities))
-    .option("--limit <n>", "at most so many", wholeNumber, 50)
+    .option("--limit <n>", "at most so many", wholeNumberFrom(1), 50)
     .action(async (_options, command: Command) => {
       const { site, state, asset, severity, limit } = command.opts()
       const ask = asker(command, surroundings)
       // One more than is shown tells whether there are more.
-      const asked = limit > 0 ? Math.min(limit + 1, most) : limit
+      const asked = Math.min(limit + 1, most)
       const found = await ask("alarms.list", { site, state, asset, severity, limit: asked })
       const alarms = found.alarms.slice(0, limit)
       answer(command, { ...found, alarms }, (shown) => {
@@ -95,11 +95,15 @@ export function addAlarms(program: Command, surroundings: Surroundings): void {
     .command("report")
     .description("how the alarms of each site perform, against the figures of ISA-18.2")
     .option("--site <site>", "only this site")
-    .option("--last <duration>", "of so long until now", durationOption, 7 * 86_400_000)
+    .addOption(
+      new Option("--last <duration>", "of so long until now")
+        .argParser(durationOption)
+        .default(7 * 86_400_000, "7d"),
+    )
     .action(async (_options, command: Command) => {
       const { site, last } = command.opts()
       const figures = await asker(command, surroundings)("alarms.report", { site, lastMs: last })
-      answer(command, figures, showReport)
+      answer(command, figures, (reports) => showReport(reports, last))
     })
 }
 
@@ -156,6 +160,9 @@ function showOne({ episode, incident, alarms }: ResultOf<"alarms.show">): void {
       ["reason", alarm.reason],
       ["told", alarm.told === null ? "not by itself" : alarm.told === "digest" ? "in a digest" : "singly"],
       ["seen", seenOf(alarm)],
+      ...alarm.acknowledgedBefore.map(
+        ({ severity, atMs, by, note }) => ["", `as ${severity} ${seen(atMs, by, note)}`] as const,
+      ),
     ]
     for (const [title, text] of lines) print(`  ${title.padEnd(8)} ${printable(text)}`)
   }
@@ -168,25 +175,30 @@ function measured({ value, limit, unit }: Alarm): string {
 }
 
 function seenOf({ acknowledgedMs, acknowledgedBy, acknowledgedNote }: Alarm): string {
-  if (acknowledgedMs === null) return "-"
-  const note = acknowledgedNote === null ? "" : `: ${acknowledgedNote}`
-  return `${when(acknowledgedMs)} by ${acknowledgedBy ?? "-"}${note}`
+  return acknowledgedMs === null ? "-" : seen(acknowledgedMs, acknowledgedBy, acknowledgedNote)
 }
 
-function showReport(reports: ResultOf<"alarms.report">): void {
-  if (reports.length === 0) print("no alarms in this time")
+function seen(atMs: number, by: string | null, note: string | null): string {
+  return `${when(atMs)} by ${by ?? "-"}${note === null ? "" : `: ${note}`}`
+}
+
+function showReport(reports: ResultOf<"alarms.report">, askedMs: number): void {
+  if (reports.length === 0) print("no plant file was applied yet: millwright apply FILE")
   reports.forEach((report, at) => {
     if (at > 0) print()
     const span = formatDuration(report.toMs - report.fromMs)
+    const since = report.isYounger
+      ? `, since its first record; asked for were ${formatDuration(askedMs)}`
+      : ""
     print(
-      `${report.site}: ${report.alarms} ${report.alarms === 1 ? "alarm" : "alarms"} in ${span} until ${when(report.toMs)}\n`,
+      `${report.site}: ${counted(report.alarms, "alarm")} in ${span} until ${when(report.toMs)}${since}\n`,
     )
     print(
       table(report.judged, [
         { title: "FIGURE", of: (one) => one.figure },
         { title: "VALUE", of: ({ value, unit }) => `${figure(value)}${unit === "" ? "" : ` ${unit}`}` },
         { title: "TARGET", of: ({ target }) => target },
-        { title: "VERDICT", of: ({ verdict }) => verdict ?? "too few to say" },
+        { title: "VERDICT", of: ({ verdict }) => verdict ?? "too little to say" },
       ]),
     )
     if (report.top.length === 0) return

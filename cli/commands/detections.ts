@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander"
 import { severities } from "../../core/vocabulary.ts"
 import { figure, print, table, when } from "../output.ts"
-import { answer, asker, type Surroundings, wholeNumber } from "../shared.ts"
+import { answer, asker, type Surroundings, wholeNumberFrom } from "../shared.ts"
 
 export function addDetections(program: Command, surroundings: Surroundings): void {
   program
@@ -12,12 +12,13 @@ export function addDetections(program: Command, surroundings: Surroundings): voi
     .option("--asset <asset>", "only of this asset")
     .option("--rule <rule>", "only of this rule")
     .addOption(new Option("--severity <severity>", "only of this severity").choices(severities))
-    .option("--limit <n>", "the newest so many", wholeNumber, 50)
+    .option("--limit <n>", "the newest so many", wholeNumberFrom(1), 50)
     .action(async (_options, command: Command) => {
       const { asset, rule, severity, limit } = command.opts()
       const found = await asker(command, surroundings)("detections.list", { asset, rule, severity, limit })
       answer(command, found, (rows) => {
-        if (rows.length === 0) return print("no detections yet")
+        const isFiltered = [asset, rule, severity].some((wanted) => wanted !== undefined)
+        if (rows.length === 0) return print(isFiltered ? "no detection matches" : "no detections yet")
         print(
           table(rows, [
             { title: "TIME", of: ({ atMs }) => when(atMs) },

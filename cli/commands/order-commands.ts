@@ -5,9 +5,10 @@ import { addOptions, inputOf } from "../options-of.ts"
 import { print } from "../output.ts"
 import { answer, asker, type Surroundings, wholeNumber } from "../shared.ts"
 
-/** A subcommand of `orders` for each command of the life cycle. */
+/** A subcommand of `orders` for each command of the life cycle that has none of its own. */
 export function addOrderCommands(orders: Command, surroundings: Surroundings): void {
   for (const name of Object.keys(commands) as CommandName[]) {
+    if (orders.commands.some((one) => one.name() === name)) continue
     const { summary, roles, from, input } = commands[name]
     const command = orders
       .command(`${name} <order>`)

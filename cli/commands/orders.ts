@@ -1,10 +1,13 @@
 import { type Command, Option } from "commander"
-import { orderState, type Trigger } from "../../core/orders.ts"
-import { type Evidence, orderTypes } from "../../core/vocabulary.ts"
+import { orderState } from "../../core/orders.ts"
+import { orderTypes } from "../../core/vocabulary.ts"
 import type { ResultOf } from "../operations.ts"
-import { figure, print, printable, table, when } from "../output.ts"
+import { print, table, when } from "../output.ts"
 import { answer, asker, type Surroundings, wholeNumberFrom } from "../shared.ts"
+import { addBoard } from "./board.ts"
 import { addOrderCommands } from "./order-commands.ts"
+import { showOrder } from "./order-sheet.ts"
+import { addOrderRequests } from "./requests.ts"
 
 export function addOrders(program: Command, surroundings: Surroundings): void {
   const orders = program.command("orders").description("work orders: what is to be done, and why")
@@ -17,6 +20,9 @@ export function addOrders(program: Command, surroundings: Surroundings): void {
     .option("--asset <asset>", "only for this asset")
     .option("--site <site>", "only at this site")
     .option("--priority <1-5>", "only of this priority, 1 being the most urgent", wholeNumberFrom(1, 5))
+    .option("--person <person>", "only what is assigned to this person and still to be done")
+    .option("--open", "only what is still to be done")
+    .option("--overdue", "only what should have been done by now")
     .option("--limit <n>", "at most so many", wholeNumberFrom(1), 50)
     .option("--after <number>", "go on after this order, as the page before says")
     .addHelpText(
@@ -35,18 +41,20 @@ export function addOrders(program: Command, surroundings: Surroundings): void {
 
   orders
     .command("show <order>")
-    .description("show one work order: its reason, evidence, tasks and history")
+    .description("show one work order: why, by whom, what is to be done, what was done, and its history")
     .addHelpText("after", "\nExample:\n  millwright orders show WO-000001")
     .action(async (order: string, _options, command: Command) => {
       answer(command, await asker(command, surroundings)("orders.show", { order }), showOrder)
     })
 
+  addBoard(orders, surroundings)
+  addOrderRequests(orders, surroundings)
   addOrderCommands(orders, surroundings)
 }
 
 function filterOf(command: Command) {
-  const { state, type, asset, site, priority, limit, after } = command.opts()
-  return { state, type, asset, site, priority, limit, after }
+  const { state, type, asset, site, priority, person, open, overdue, limit, after } = command.opts()
+  return { state, type, asset, site, priority, person, open, overdue, limit, after }
 }
 
 function showList({ orders, next }: ResultOf<"orders.list">): void {
@@ -63,72 +71,4 @@ function showList({ orders, next }: ResultOf<"orders.list">): void {
     ]),
   )
   if (next !== undefined) print(`\nmore: --after ${next}`)
-}
-
-function showOrder({ order, history, findingCount }: ResultOf<"orders.show">): void {
-  const lines: readonly (readonly [string, string])[] = [
-    ["type", `${order.type}, ${order.state}`],
-    ["asset", `${order.asset}${order.component === null ? "" : `, ${order.component}`} at ${order.site}`],
-    ["priority", `${order.priority} (${order.priorityReason})`],
-    ["requested", when(order.requestedMs)],
-    ["due", when(order.dueMs)],
-    ["finished", when(order.finishedMs)],
-    ["trigger", describeTrigger(order.trigger)],
-    ["estimate", order.job.estimatedHours === null ? "-" : `${order.job.estimatedHours} h`],
-  ]
-  print(`${order.number}  ${printable(order.title)}\n`)
-  for (const [title, text] of lines) print(`  ${title.padEnd(10)} ${printable(text)}`)
-  if (order.description !== "")
-    print(
-      `\n${order.description
-        .split("\n")
-        .map((line) => `  ${printable(line)}`)
-        .join("\n")}`,
-    )
-  if (order.job.tasks.length > 0)
-    print(`\nTasks\n${order.job.tasks.map(({ id, title }) => `  ${id}. ${printable(title)}`).join("\n")}`)
-  if (order.findings.length > 0) {
-    print(`\nFindings (${findingCount})`)
-    for (const { atMs, kind, severity, reason, value, evidence } of order.findings) {
-      print(`  ${when(atMs)}  ${kind}, ${severity}: ${printable(reason)}`)
-      // A step that judged nothing, such as the end by a new component, rests on no samples.
-      if (value !== null || evidence.replay !== undefined)
-        print(`  ${" ".repeat(16)}  ${printable(describeEvidence(evidence))}`)
-    }
-  }
-  print("\nHistory")
-  for (const { atMs, actor, kind, note } of history)
-    print(`  ${when(atMs)}  ${actor}  ${kind}: ${printable(note)}`)
-}
-
-/** The newest that decided, each signal's values and each code's times side by side. */
-function describeEvidence({ statistic, samples, events }: Evidence): string {
-  const bySignal = sideBySide(samples.slice(-4), ({ signal, value }) => [signal, figure(value)])
-  const byCode = sideBySide(events.slice(-4), ({ code, atMs }) => [code, when(atMs)])
-  const grounds = [...bySignal, ...byCode].join("; ")
-  return grounds === "" ? statistic : `${statistic}: ${grounds}`
-}
-
-function sideBySide<T>(all: readonly T[], told: (one: T) => readonly [string, string]): string[] {
-  const texts = new Map<string, string>()
-  for (const [name, text] of all.map(told)) {
-    const before = texts.get(name)
-    texts.set(name, before === undefined ? text : `${before}, ${text}`)
-  }
-  return [...texts].map(([name, text]) => `${name} ${text}`)
-}
-
-function describeTrigger(trigger: Trigger): string {
-  switch (trigger.kind) {
-    case "plan":
-      return `plan ${trigger.plan} (revision ${trigger.revision}), occurrence due ${when(trigger.dueMs)}`
-    case "rule":
-      return `rule ${trigger.rule} (${trigger.ruleKind}, revision ${trigger.revision}), episode ${trigger.episode}`
-    case "person":
-      return `asked for by ${trigger.by}`
-    case "public":
-      return "asked for at the asset"
-    case "order":
-      return `work on ${trigger.number}`
-  }
 }

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises"
 import type { Command } from "commander"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { ResultOf } from "../operations.ts"
-import { counted, print, printError, shortened, table, when } from "../output.ts"
+import { counted, print, printError, when } from "../output.ts"
 import { answer, asker, asksForJson, type Surroundings, wholeNumberFrom } from "../shared.ts"
 import { showRollback } from "./rules.ts"
 
@@ -71,26 +71,6 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
         await asker(command, surroundings)("plant.rollback", { to, reason, dryRun }),
         showRollback,
       )
-    })
-
-  program
-    .command("audit")
-    .description("who changed what, newest first")
-    .option("--limit <n>", "the newest so many", wholeNumberFrom(1), 50)
-    .action(async (_options, command: Command) => {
-      const { limit } = command.opts()
-      answer(command, await asker(command, surroundings)("audit.list", { limit }), (rows) => {
-        if (rows.length === 0) return print("nothing was changed yet")
-        print(
-          table(rows, [
-            { title: "TIME", of: ({ atMs }) => when(atMs) },
-            { title: "WHO", of: ({ actor }) => actor },
-            { title: "WHAT", of: ({ action }) => action },
-            { title: "ON", of: ({ subject }) => subject },
-            { title: "DETAIL", of: ({ detail }) => shortened(detail, 100) },
-          ]),
-        )
-      })
     })
 }
 

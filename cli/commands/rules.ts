@@ -1,5 +1,5 @@
 import { resolve } from "node:path"
-import { type Command, InvalidArgumentError, Option } from "commander"
+import { type Command, Option } from "commander"
 import { MillwrightError } from "../../core/errors.ts"
 import {
   type CaseReport,
@@ -9,9 +9,9 @@ import {
   tryRule,
 } from "../../rules/testing/index.ts"
 import type { ResultOf } from "../operations.ts"
-import { figure, print, printError, table, when } from "../output.ts"
+import { counted, figure, print, printError, table, when } from "../output.ts"
 import { openTestFile, ruleFiles } from "../rule-files.ts"
-import { answer, asker, asksForJson, type Surroundings, wholeNumber } from "../shared.ts"
+import { answer, asker, asksForJson, minutes, type Surroundings, wholeNumberFrom } from "../shared.ts"
 
 export function addRules(program: Command, surroundings: Surroundings): void {
   const rules = program.command("rules").description("try rules without a server; their revisions")
@@ -84,10 +84,6 @@ function showCases(file: string, cases: readonly CaseReport[]): void {
   }
 }
 
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`
-}
-
 type TryOptions = {
   readonly plant: string
   readonly csv: string
@@ -146,39 +142,47 @@ function addTry(rules: Command): void {
       }
       const source = await readers.plant(plant)
       const report = await tryRule({ source, rule, recording, asset }, readers)
-      answer(command, { ...report, badRows }, ({ detections, use, samples, episodes, assets, perMonth }) => {
-        if (detections.length > 0)
-          print(
-            `${table(detections, [
-              { title: "TIME", of: ({ atMs }) => when(atMs) },
-              { title: "STEP", of: ({ kind }) => kind },
-              { title: "SEVERITY", of: ({ severity }) => severity },
-              { title: "ASSET", of: (one) => one.asset },
-              { title: "VALUE", of: (one) => figure(one.value) },
-              { title: "REASON", of: ({ reason }) => reason },
-            ])}\n`,
-          )
-        const month =
-          perMonth === undefined ? "" : `, about ${Number(perMonth.toPrecision(2))} a month and asset`
-        print(
-          `${counted(use.rows, "row")} from ${when(use.firstMs ?? null)} to ${when(use.lastMs ?? null)}: ${counted(samples, "sample")} of ${counted(assets, "asset")}`,
-        )
-        print(`${counted(detections.length, "detection")}, ${counted(episodes, "episode")}${month}`)
-        if (use.strangers > 0) print(`${counted(use.strangers, "row")} of other assets left out`)
-        if (use.outside > 0)
-          print(`${counted(use.outside, "value")} outside min and max of the plant file left out`)
-        if (use.unknown.length > 0)
-          print(`left out: ${use.unknown.join(", ")}, which the class of the asset does not declare`)
-        if (badRows > 0)
-          print(`${counted(badRows, "row")} could not be read and ${badRows === 1 ? "was" : "were"} left out`)
-      })
+      answer(command, { ...report, badRows }, showTried)
     })
 }
 
-function minutes(text: string): number {
-  const value = Number(text)
-  if (text.trim() !== "" && Number.isInteger(value)) return value
-  throw new InvalidArgumentError("expected a whole number of minutes")
+function showTried(tried: Awaited<ReturnType<typeof tryRule>> & { readonly badRows: number }): void {
+  const { detections, use, samples, episodes, assets, perMonth } = tried
+  if (detections.length > 0)
+    print(
+      `${table(detections, [
+        { title: "TIME", of: ({ atMs }) => when(atMs) },
+        { title: "STEP", of: ({ kind }) => kind },
+        { title: "SEVERITY", of: ({ severity }) => severity },
+        { title: "ASSET", of: (one) => one.asset },
+        { title: "VALUE", of: (one) => figure(one.value) },
+        { title: "REASON", of: ({ reason }) => reason },
+      ])}\n`,
+    )
+  const month = perMonth === undefined ? "" : `, about ${Number(perMonth.toPrecision(2))} a month and asset`
+  print(
+    `${counted(use.rows, "row")} from ${when(use.firstMs ?? null)} to ${when(use.lastMs ?? null)}: ${counted(samples, "sample")} of ${counted(assets, "asset")}`,
+  )
+  print(`${counted(detections.length, "detection")}, ${counted(episodes, "episode")}${month}`)
+  const { duplicates, late, tooLate, unusable, badRows } = tried
+  if (use.strangers > 0) print(`${counted(use.strangers, "row")} of other assets left out`)
+  if (use.outside > 0)
+    print(`${counted(use.outside, "value")} outside min and max of the plant file left out`)
+  if (use.unknown.length > 0)
+    print(`left out: ${use.unknown.join(", ")}, which the class of the asset does not declare`)
+  if (badRows > 0)
+    print(`${counted(badRows, "row")} could not be read and ${badRows === 1 ? "was" : "were"} left out`)
+  if (duplicates > 0) {
+    const what = duplicates === 1 ? "a duplicate: its" : "duplicates: their"
+    print(`${counted(duplicates, "sample")} left out as ${what} time was there already`)
+  }
+  if (late > 0) print(`${counted(late, "sample")} came late, and what was found was looked at again`)
+  if (tooLate > 0) print(`${counted(tooLate, "sample")} came too late to be looked at`)
+  if (unusable > 0) print(`${counted(unusable, "sample")} left out as unusable, beyond 1e150`)
+  if (tried.seemsSeveral)
+    print(
+      "! the file seems to be about several assets, whose rows were all taken for one: say with --asset-column which column names the asset",
+    )
 }
 
 function addHistory(rules: Command, surroundings: Surroundings): void {
@@ -187,7 +191,7 @@ function addHistory(rules: Command, surroundings: Surroundings): void {
     .description(
       "revisions of a rule, or of the whole plant file: who changed what, when and why, newest first",
     )
-    .option("--limit <n>", "the newest so many", wholeNumber, 20)
+    .option("--limit <n>", "the newest so many", wholeNumberFrom(1), 20)
     .action(async (rule: string | undefined, { limit }: { limit: number }, command: Command) => {
       const found = await asker(command, surroundings)("rules.history", { rule, limit })
       if (rule !== undefined && found.length === 0)
@@ -200,7 +204,7 @@ function addHistory(rules: Command, surroundings: Surroundings): void {
             { title: "TIME", of: ({ atMs }) => when(atMs) },
             { title: "WHO", of: ({ author }) => author },
             { title: "WHY", of: ({ reason }) => reason },
-            { title: "CHANGED", of: ({ changes }) => changes.join("; ") },
+            { title: "CHANGED", of: ({ summary }) => summary },
           ]),
         )
       })
@@ -211,7 +215,7 @@ function addRollback(rules: Command, surroundings: Surroundings): void {
   rules
     .command("rollback <rule>")
     .description("make a revision in which a rule is as it was in an earlier one, and all else as it is now")
-    .requiredOption("--to <revision>", "as millwright rules history shows it", wholeNumber)
+    .requiredOption("--to <revision>", "as millwright rules history shows it", wholeNumberFrom(1))
     .requiredOption("--reason <text>", "why, for the audit trail")
     .option("--dry-run", "only check and show")
     .addHelpText(

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises"
+import { appendFile, readFile, writeFile } from "node:fs/promises"
 import { type Command, Option } from "commander"
 import { systemClock } from "../../core/clock.ts"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
@@ -59,6 +59,7 @@ export function addSimulate(program: Command, surroundings: Surroundings): void 
       "\nExample:\n  millwright simulate --machines 2000 --speed 60 --url mqtt://127.0.0.1:1883",
     )
     .action(async (options: Options) => {
+      if (options.truth !== undefined) await mustBeWritable(options.truth)
       const fleet = createFleet(await fleetOptions(options))
       await fleet.start()
       const progress = progressLine(systemClock, surroundings.signal, () => {
@@ -75,6 +76,15 @@ export function addSimulate(program: Command, surroundings: Surroundings): void 
       }
       print("stopped")
     })
+}
+
+/** Asked at the start: at the end it would be too late to name another file. */
+async function mustBeWritable(truth: string): Promise<void> {
+  try {
+    await appendFile(truth, "")
+  } catch (cause) {
+    throw new MillwrightError("USAGE", `the truth can't be written: ${messageOf(cause)}`, { cause })
+  }
 }
 
 async function fleetOptions(options: Options): Promise<FleetOptions> {

@@ -8,6 +8,7 @@ import { matches, type Role } from "../../core/plant.ts"
 import { authorise } from "../../core/plant-register.ts"
 import { topics } from "../../core/topics.ts"
 import type { Action } from "../../core/vocabulary.ts"
+import { instant } from "../../core/wording.ts"
 import type { AlarmQueries } from "./queries.ts"
 import type { AlarmTables } from "./tables.ts"
 
@@ -150,7 +151,7 @@ export function alarmDesk(
           actor: act.actor,
           action: "alarms.shelve",
           subject: `${asset} ${rule}`,
-          detail: `${act.reason} (for ${formatDuration(forMs)}, until ${new Date(untilMs).toISOString()})`,
+          detail: `${act.reason} (for ${formatDuration(forMs)}, until ${instant(untilMs)})`,
         })
       })
       await send({ action: "shelve", site, asset, rule, untilMs }, act)

@@ -24,9 +24,12 @@ export type Told = Pick<
   "episode" | "incident" | "asset" | "rule" | "signal" | "openedMs" | "endedMs"
 > & { readonly toldSeverity: string | null }
 
-export type Span = { readonly site: string; readonly fromMs: number; readonly toMs: number }
+type Span = { readonly site: string; readonly fromMs: number; readonly toMs: number }
 
-/** `good`: as the standard would have it. `manageable`: at its limit. `over`: beyond. Null: too few alarms to say. */
+/** What is asked for; a site of which nothing is known before `firstMs` is judged from then on. */
+type Asked = Span & { readonly firstMs?: number | undefined }
+
+/** `good`: as the standard would have it. `manageable`: at its limit. `over`: beyond. Null: too little to say. */
 type Verdict = "good" | "manageable" | "over" | null
 
 type Judged = {
@@ -37,8 +40,12 @@ type Judged = {
   readonly verdict: Verdict
 }
 
-/** How a site's alarms perform. An alarm is an incident that was told; what was shelved all along is none. */
+/**
+ * How a site's alarms perform. An alarm is an incident that was told; what was shelved all along is none. `fromMs` is
+ * that of the span, or where the site is younger its first record's.
+ */
 export type Figures = Span & {
+  readonly isYounger: boolean
   readonly alarms: number
   readonly judged: readonly Judged[]
   /** The ten that came most often. */
@@ -71,7 +78,9 @@ type Incident = Pick<Told, "asset" | "rule" | "openedMs"> & { readonly severity:
  * 80 % low, 15 % medium and 5 % high; fewer than 5 stale (open for more than 24 h); none that chatters (3 transitions
  * or more in a minute).
  */
-export function figuresOf(told: readonly Told[], { site, fromMs, toMs }: Span): Figures {
+export function figuresOf(told: readonly Told[], asked: Asked): Figures {
+  const { site, toMs } = asked
+  const fromMs = beginOf(told, asked)
   const incidents = incidentsOf(told).filter(({ openedMs }) => openedMs >= fromMs && openedMs < toMs)
   const times = incidents.map(({ openedMs }) => openedMs)
   const alarms = incidents.length
@@ -99,6 +108,7 @@ export function figuresOf(told: readonly Told[], { site, fromMs, toMs }: Span): 
     site,
     fromMs,
     toMs,
+    isYounger: fromMs > asked.fromMs,
     alarms,
     judged: [
       {
@@ -106,14 +116,14 @@ export function figuresOf(told: readonly Told[], { site, fromMs, toMs }: Span): 
         value: alarms / days,
         unit: "",
         target: "about 150, at most 300",
-        verdict: graded(alarms / days, 150, 300),
+        verdict: days < 1 ? null : graded(alarms / days, 150, 300),
       },
       {
         figure: "alarms an hour",
         value: alarms / days / 24,
         unit: "",
         target: "about 6, at most 12",
-        verdict: graded(alarms / days / 24, 6, 12),
+        verdict: days * 24 < 1 ? null : graded(alarms / days / 24, 6, 12),
       },
       {
         figure: "most in 10 minutes",
@@ -181,6 +191,13 @@ export function figuresOf(told: readonly Told[], { site, fromMs, toMs }: Span): 
       .map(({ episode, asset, rule, openedMs }) => ({ episode, asset, rule, openedMs })),
     chattering,
   }
+}
+
+/** The time before there was anything that could alarm would make a plant look quiet. */
+function beginOf(told: readonly Told[], { firstMs, fromMs, toMs }: Asked): number {
+  if (firstMs === undefined) return fromMs
+  const knownMs = told.reduce((least, { openedMs }) => Math.min(least, openedMs), firstMs)
+  return knownMs < toMs ? Math.max(fromMs, knownMs) : fromMs
 }
 
 /** Each incident once, at the first of its episodes that were told and with the worst severity; by time. */

@@ -1,6 +1,14 @@
 import { type AlarmStep, compareSeverity, type Severity } from "../../core/vocabulary.ts"
 import type { Told, Weight } from "./flood.ts"
 
+/** What somebody has seen and said of an episode while it was of this severity. */
+type Acknowledgement = {
+  readonly atMs: number
+  readonly by: string | null
+  readonly note: string | null
+  readonly severity: Severity
+}
+
 /** An episode as the operator's list has it. Times are milliseconds since 1970 in UTC, of the plant's clock. */
 export type Alarm = {
   readonly episode: string
@@ -21,6 +29,8 @@ export type Alarm = {
   readonly acknowledgedBy: string | null
   /** What that person said. */
   readonly acknowledgedNote: string | null
+  /** Who acknowledged it before it became worse, the newest last. */
+  readonly acknowledgedBefore: readonly Acknowledgement[]
   /** The rule is shelved on this asset: listed, and told to nobody. */
   readonly quiet: boolean
   /** Of the newest step that found something: what people say is no finding. */
@@ -132,17 +142,30 @@ function follow(before: Alarm | undefined, step: AlarmStep): Alarm {
   }
 }
 
+type Seen = Pick<Alarm, "acknowledgedMs" | "acknowledgedBy" | "acknowledgedNote" | "acknowledgedBefore">
+
+/** As often as an episode may rise and be acknowledged again, and still all of it be read. */
+const seenKept = 10
+
 /** What has become worse is more than what somebody has acknowledged. */
-function acknowledgement(
-  before: Alarm | undefined,
-  { kind, atMs, actor, reason }: AlarmStep,
-): Pick<Alarm, "acknowledgedMs" | "acknowledgedBy" | "acknowledgedNote"> {
-  if (kind === "acknowledged")
-    return { acknowledgedMs: atMs, acknowledgedBy: actor ?? null, acknowledgedNote: reason }
-  if (before === undefined || kind === "raised")
-    return { acknowledgedMs: null, acknowledgedBy: null, acknowledgedNote: null }
-  const { acknowledgedMs, acknowledgedBy, acknowledgedNote } = before
-  return { acknowledgedMs, acknowledgedBy, acknowledgedNote }
+function acknowledgement(before: Alarm | undefined, step: AlarmStep): Seen {
+  const { kind, atMs, actor, reason } = step
+  const { acknowledgedMs = null, acknowledgedBy = null, acknowledgedNote = null } = before ?? {}
+  const { acknowledgedBefore = [] } = before ?? {}
+  if (kind === "acknowledged") {
+    const by = actor ?? null
+    return { acknowledgedMs: atMs, acknowledgedBy: by, acknowledgedNote: reason, acknowledgedBefore }
+  }
+  const { severity } = before ?? step
+  if (acknowledgedMs === null || compareSeverity(step.severity, severity) <= 0)
+    return { acknowledgedMs, acknowledgedBy, acknowledgedNote, acknowledgedBefore }
+  const seen = { atMs: acknowledgedMs, by: acknowledgedBy, note: acknowledgedNote, severity }
+  return {
+    acknowledgedMs: null,
+    acknowledgedBy: null,
+    acknowledgedNote: null,
+    acknowledgedBefore: [...acknowledgedBefore, seen].slice(-seenKept),
+  }
 }
 
 function weigh(

@@ -49,6 +49,8 @@ type ReportQuery = {
   readonly site?: string | undefined
   readonly fromMs: number
   readonly toMs: number
+  /** When the first record of each site was taken, as far as it is known. */
+  readonly firstMs?: ReadonlyMap<string, number> | undefined
 }
 
 /**
@@ -59,7 +61,7 @@ export interface AlarmQueries {
   list(filter: AlarmFilter, nowMs: number): Promise<AlarmList>
   /** By the id of an incident or an episode, or the start of it. Rejects with `NOT_FOUND`, or `USAGE` for several. */
   get(id: string): Promise<AlarmDetail>
-  /** Figures for each site that had alarms in this span. */
+  /** Figures for each site of the plant, and for others that had alarms in this span. */
   report(query: ReportQuery): Promise<readonly Figures[]>
 }
 
@@ -133,9 +135,10 @@ export function alarmQueries({
       return { episode: isIncident ? undefined : episodes[0], incident, alarms: rows.map(fromRow) }
     },
 
-    async report({ site, fromMs, toMs }) {
+    async report({ site, fromMs, toMs, firstMs }) {
       await check({ site })
-      const told = new Map<string, Told[]>()
+      const sites = site === undefined ? catalogue.newest()?.plant.sites.map(({ id }) => id) : [site]
+      const told = new Map<string, Told[]>(sites?.map((one) => [one, []]))
       for await (const { site: at, ...one } of toldIn(db(), { site, fromMs, toMs })) {
         const alarms = told.get(at) ?? []
         alarms.push(one)
@@ -143,7 +146,7 @@ export function alarmQueries({
       }
       return [...told]
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .map(([at, alarms]) => figuresOf(alarms, { site: at, fromMs, toMs }))
+        .map(([at, alarms]) => figuresOf(alarms, { site: at, fromMs, toMs, firstMs: firstMs?.get(at) }))
     },
   }
 }

@@ -1,6 +1,6 @@
 import { type Kysely, type Migration, sql } from "kysely"
 import { z } from "zod"
-import { severity } from "../../core/vocabulary.ts"
+import { severity, timeMs } from "../../core/vocabulary.ts"
 import type { Told } from "./flood.ts"
 import type { Alarm } from "./fold.ts"
 
@@ -25,7 +25,7 @@ export type AlarmRow = {
   readonly sequence: number
   readonly told: Told | null
   readonly told_severity: string | null
-  /** Of the newest step that found something reason, value, limit, unit; and `acknowledgedNote`. */
+  /** Of the newest step that found something reason, value, limit, unit; and `acknowledgedNote`, `acknowledgedBefore`. */
   readonly newest: string
 }
 
@@ -124,10 +124,13 @@ const newest = z.object({
   limit: z.number().nullable(),
   unit: z.string().nullable(),
   acknowledgedNote: z.string().nullable().default(null),
+  acknowledgedBefore: z
+    .array(z.object({ atMs: timeMs, by: z.string().nullable(), note: z.string().nullable(), severity }))
+    .default([]),
 })
 
 export function toRow(alarm: Alarm): AlarmRow {
-  const { reason, value, limit, unit, acknowledgedNote } = alarm
+  const { reason, value, limit, unit, acknowledgedNote, acknowledgedBefore } = alarm
   return {
     episode: alarm.episode,
     incident: alarm.incident,
@@ -148,7 +151,7 @@ export function toRow(alarm: Alarm): AlarmRow {
     sequence: alarm.sequence,
     told: alarm.told,
     told_severity: alarm.toldSeverity,
-    newest: JSON.stringify({ reason, value, limit, unit, acknowledgedNote }),
+    newest: JSON.stringify({ reason, value, limit, unit, acknowledgedNote, acknowledgedBefore }),
   }
 }
 

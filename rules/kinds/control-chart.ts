@@ -1,11 +1,12 @@
 import { z } from "zod"
 import { duration, formatDuration } from "../../core/duration.ts"
 import { compareSeverity, severity } from "../../core/vocabulary.ts"
+import { instant } from "../../core/wording.ts"
 import { end, find } from "../episode.ts"
 import { cusumStep, ewmaSpread, ewmaStep, shiftEstimate } from "../formulas/control-charts.ts"
 import { centreOf, deviationSpread } from "../formulas/spread.ts"
 import { never, type RuleKind, type Watch } from "../watch.ts"
-import { instant, quantity } from "../wording.ts"
+import { quantity } from "../wording.ts"
 import { ladder, rungsReached } from "./ladder.ts"
 
 /** A sum stops at so many times its highest limit, so that it can come back in time. */
@@ -148,6 +149,7 @@ export const controlChart: RuleKind<Params, Memory> = {
   memory,
   signal: "any",
 
+  severities: ({ levels }, own) => levels.map(({ severity = own }) => severity),
   fresh: ({ given }) => ({
     ...emptyBlock(),
     usual: 0,

@@ -28,6 +28,7 @@ export const deviation: RuleKind<Params, Memory> = {
   memory,
   signal: "any",
 
+  severities: ({ levels }, own) => levels.map(({ severity = own }) => severity),
   fresh: freshMemory,
 
   shape: shapeOf,

@@ -43,6 +43,7 @@ export const expression: RuleKind<Params, Memory> = {
   memory,
   signal: "none",
 
+  severities: ({ levels }, own) => levels.map(({ severity = own }) => severity),
   fresh: (params) => ({
     levels: params.levels.map(() => ({ active: false, sinceMs: never })),
     windows: compiled(params).windows.map(emptyWindow),

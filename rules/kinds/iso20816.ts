@@ -194,6 +194,7 @@ export const iso20816: RuleKind<Params, Memory> = {
   memory,
   signal: "any",
 
+  severities: ({ meant }) => meant.map(({ severity }) => severity),
   fresh: ({ meant }) => ({ ...freshLevels(meant.length), hours: freshHours() }),
   // What was learned is in mm/s, whatever the zones.
   shape: ({ meant, baseline }) => [meant, typeof baseline === "object"],

@@ -128,6 +128,7 @@ export const rateOfChange: RuleKind<Params, Memory> = {
   signal: "any",
   valueUnit: ({ per }, unit) => (unit === null ? null : `${unit} per ${nameOf(per)}`),
 
+  severities: ({ levels }, own) => levels.map(({ severity = own }) => severity),
   fresh: ({ levels }) => ({
     ...noPoints(),
     levels: levels.map(() => ({ active: false, sinceMs: never })),

@@ -1,9 +1,10 @@
 import { median } from "simple-statistics"
 import { z } from "zod"
 import { duration, formatDuration } from "../../core/duration.ts"
+import { instant } from "../../core/wording.ts"
 import { end, find } from "../episode.ts"
 import { never, noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
-import { instant, quantity } from "../wording.ts"
+import { quantity } from "../wording.ts"
 
 /** So many intervals make one estimate of the usual one: fewer than half of them may be gaps or bursts. */
 const block = 20

@@ -85,6 +85,7 @@ export const threshold: RuleKind<Params, LevelMemory> = {
   memory: levelMemory,
   signal: "any",
 
+  severities: ({ levels }, own) => levels.map(({ severity = own }) => severity),
   fresh: ({ levels }) => freshLevels(levels.length),
   // Under other limits and delays the next sample judges the active levels anew.
   shape: ({ levels }) => levels.map(({ severity }) => severity ?? null),

@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { duration, formatDuration } from "../../core/duration.ts"
-import { eventCodes, severities } from "../../core/vocabulary.ts"
+import { eventCodes, type Severity, severities } from "../../core/vocabulary.ts"
 import { end, find, remind } from "../episode.ts"
 import { never, noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
@@ -93,6 +93,7 @@ export const usage: RuleKind<Params, Memory> = {
   timedOnly: true,
   always: true,
 
+  severities: ({ lead }, own) => (lead === undefined ? [own] : [own, moreSevere(own) ?? own]),
   fresh: () => ({
     lastMs: never,
     last: 0,
@@ -316,7 +317,7 @@ function reach(watch: UsageWatch, atMs: number): void {
   const reason = `${shown} has reached ${quantity(limit, rule.unit)}: number ${due} of every ${quantity(every, rule.unit)}${several}`
   if (memory.told === due && state.episode !== null) {
     // Told of ahead and not done: more urgent now, and what can't be more severe is told once more.
-    const worse = severities[severities.indexOf(state.episode.severity) + 1]
+    const worse = moreSevere(state.episode.severity)
     if (worse === undefined) remind(watch, { ...step, reason })
     else find(watch, worse, { ...step, reason })
     return
@@ -329,6 +330,10 @@ function reach(watch: UsageWatch, atMs: number): void {
     const next = `; the next ${expected(forecast, rule.unit)}`
     find(watch, rule.spec.severity, { ...step, reason: reason + next, forecast })
   }
+}
+
+function moreSevere(than: Severity): Severity | undefined {
+  return severities[severities.indexOf(than) + 1]
 }
 
 function expected({ dueMs, earliestMs, latestMs, perDay }: Forecast, unit: string | null): string {

@@ -1,6 +1,7 @@
 import { MillwrightError } from "../../core/errors.ts"
 import { matches, parsePlant } from "../../core/plant.ts"
 import type { Detection } from "../../core/vocabulary.ts"
+import type { Counts } from "../lane.ts"
 import type { RecordingSpec } from "./file.ts"
 import { noRowText } from "./run.ts"
 import { noUse, openTrial, type Readers, recordOf, ruleProblems, type Use } from "./trial.ts"
@@ -14,11 +15,12 @@ type TryRequest = {
   readonly asset: string | undefined
 }
 
-type TryReport = {
+/** Counted are the samples of signals that some rule of the plant watches. */
+type TryReport = Readonly<Counts> & {
   readonly detections: readonly Detection[]
   readonly use: Use
-  /** Usable samples of signals that some rule of the plant watches. */
-  readonly samples: number
+  /** Rows of several assets were all taken for one, by how many samples have a time that was there already. */
+  readonly seemsSeveral: boolean
   readonly episodes: number
   readonly assets: number
   /** Episodes in 30 days of one asset, by the recording's span; undefined for less than a day. */
@@ -26,6 +28,8 @@ type TryReport = {
 }
 
 const day = 86_400_000
+/** Now and then a historian gives a sample twice; a file with a tenth of them is more likely about another asset too. */
+const repeatedShare = 0.1
 
 /**
  * Runs a rule of a plant file, with the rules that it goes by, over recorded samples. Throws `PLANT_INVALID`,
@@ -71,10 +75,12 @@ export async function tryRule(
   if (use.firstMs === undefined) throw new MillwrightError("USAGE", `${recording.file}: ${noRowText(use)}`)
   const episodes = detections.filter(({ kind }) => kind === "opened").length
   const spanMs = (use.lastMs ?? use.firstMs) - use.firstMs
+  const { samples, duplicates } = counts
   return {
+    ...counts,
     detections,
     use,
-    samples: counts.samples,
+    seemsSeveral: seen.size === 1 && duplicates > repeatedShare * (samples + duplicates),
     episodes,
     assets: seen.size,
     perMonth: spanMs < day ? undefined : (episodes / spanMs / seen.size) * 30 * day,

@@ -3,11 +3,11 @@ import { beforeEach, expect, test } from "vitest"
 import { topics } from "../../core/topics.ts"
 import type { AlarmStep } from "../../core/vocabulary.ts"
 import { id, minute, startMs, step } from "../rules/alarms/steps.ts"
-import { answer, linesOf, servePlant } from "./setup.ts"
+import { answer, linesOf, runCommand, servePlant } from "./setup.ts"
 
 const source = `
 plant: test
-sites: [{ id: hall-3 }]
+sites: [{ id: hall-3 }, { id: hall-4 }]
 classes: [{ id: pump, signals: { vibration: { unit: mm/s } }, components: [bearing] }]
 assets: [{ id: P-101, site: hall-3, class: pump }, { id: P-102, site: hall-3, class: pump }]
 rules:
@@ -50,7 +50,10 @@ const steps: readonly AlarmStep[] = [
 ]
 
 let directory: string
+let send: (steps: readonly AlarmStep[]) => Promise<void>
 const short = (number: number) => id(number).slice(0, 8)
+/** Whatever the columns' widths. */
+const rowsOf = (text: string) => linesOf(text).map((line) => line.replace(/ {2,}/g, "  "))
 const run = (words: string, last?: string) => answer(directory, words, last)
 
 beforeEach(async () => {
@@ -63,11 +66,14 @@ beforeEach(async () => {
   await publisher.publishAsync("v1/hall-3/P-102/telemetry", message, { qos: 1 })
   await publisher.endAsync()
   await taken(1)
-  await app.log.append(
-    topics.alarms,
-    steps.map((value) => ({ key: value.site, value })),
-  )
-  await settled()
+  send = async (more) => {
+    await app.log.append(
+      topics.alarms,
+      more.map((value) => ({ key: value.site, value })),
+    )
+    await settled()
+  }
+  await send(steps)
 })
 
 test("alarms are listed, shown, and judged", async () => {
@@ -94,11 +100,52 @@ test("alarms are listed, shown, and judged", async () => {
   expect(shown).toContain(`${id(2)}  bearing-temperature (asked for)`)
   expect(shown).toContain("  value    7.2 mm/s, limit 7.1 mm/s")
   expect(shown).toContain("  value    -")
-  const report = linesOf(await run("alarms report --last 2d"))
-  expect(report[0]).toMatch(/^hall-3: 2 alarms in 2 d until /)
-  expect(report).toContain("most in 10 minutes              1        at most 10              good")
-  expect(JSON.parse(await run("alarms report --json"))).toMatchObject([{ site: "hall-3", alarms: 2 }])
+  const report = rowsOf(await run("alarms report --last 2d"))
+  expect(report[0]).toMatch(/^hall-3: 2 alarms in 1 h until /)
+  expect(report).toContain("most in 10 minutes  1  at most 10  good")
+  expect(JSON.parse(await run("alarms report --json"))).toMatchObject([
+    { site: "hall-3", alarms: 2 },
+    { site: "hall-4", alarms: 0 },
+  ])
 })
+
+test("a site is judged since its first record where it is younger than the span, and a quiet one is listed", async () => {
+  const report = rowsOf(await run("alarms report"))
+  expect(report[0]).toBe(
+    "hall-3: 2 alarms in 1 h until 2026-01-01 01:00, since its first record; asked for were 7 d",
+  )
+  expect(report).toContain("alarms an hour  2  about 6, at most 12  good")
+  expect(report).toContain("alarms a day  48  about 150, at most 300  too little to say")
+  expect(report).toContain("hall-4: 0 alarms in 7 d until 2026-01-01 01:00")
+  expect((await runCommand(["alarms", "report", "--help"])).out).toContain("(default: 7d)")
+})
+
+test("who acknowledged what has become worse since, and why, is still shown", async () => {
+  const seen = of("P-101", { kind: "acknowledged", sequence: 1, actor: "jonas", reason: "on my way" })
+  const worse = of("P-101", { kind: "raised", sequence: 2, severity: "alarm" })
+  await send([
+    { ...step(1, 10, seen), openedAtMs: startMs },
+    { ...step(1, 40, worse), openedAtMs: startMs },
+  ])
+  const shown = linesOf(await run(`alarms show ${id(1)}`))
+  expect(shown).toContain("  state    open, alarm")
+  expect(shown).toContain("  seen     -")
+  expect(shown).toContain("           as warning 2026-01-01 00:10 by jonas: on my way")
+})
+
+test("detections that no filter lets through are told apart from none at all", async () => {
+  expect(await run("detections list")).toBe("no detections yet\n")
+  expect(await run("detections list --asset P-101 --severity trip")).toBe("no detection matches\n")
+})
+
+test.each(["alarms list --limit 0", "detections list --limit 0", "rules rollback high --reason x --to 0"])(
+  "millwright %s is refused where it stands",
+  async (words) => {
+    const { error, failure } = await runCommand(words.split(" "))
+    expect(failure).toMatchObject({ code: "commander.invalidArgument" })
+    expect(error).toContain("expected a whole number, at least 1")
+  },
+)
 
 test("an alarm is acknowledged, and a rule shelved and taken off again", async () => {
   const acknowledge = `alarms acknowledge ${id(1)} --as jonas --reason`

@@ -111,6 +111,70 @@ test("a recording in rows of single samples, with bad rows, of several assets", 
   expect(out).toContain("1 row could not be read and was left out")
 })
 
+test("rows of two machines taken for one are told, with the option that tells them apart", async () => {
+  const rows = [0, 1, 2].flatMap((hour) =>
+    [1, 2].map((pump) => `2026-03-04T0${hour}:00Z,P-${pump},${pump === 2 ? 9 : 2}`),
+  )
+  const csv = await written("pumps.csv", `time,pump,vibration\n${rows.join("\n")}\n`)
+  const two = await written("plant.yaml", plant(7).replace(/( {2}- \{ id: )P-1(.*\n)/, "$1P-1$2$1P-2$2"))
+  const words = ["rules", "try", "high", "--plant", two, "--csv", csv]
+  const { out } = await run([...words, "--asset", "P-1"])
+  expect(out).toContain("6 rows from 2026-03-04 00:00 to 2026-03-04 02:00: 3 samples of 1 asset\n")
+  expect(out).toContain("3 samples left out as duplicates: their time was there already\n")
+  expect(out).toContain(
+    "! the file seems to be about several assets, whose rows were all taken for one: say with --asset-column which column names the asset\n",
+  )
+  expect(JSON.parse((await run([...words, "--asset", "P-1", "--json"])).out)).toMatchObject({
+    samples: 3,
+    duplicates: 3,
+    seemsSeveral: true,
+  })
+  const apart = (await run([...words, "--asset-column", "{pump}"])).out
+  expect(apart).toContain("opened  warning   P-2    9")
+  expect(apart).not.toMatch(/duplicates|seems/)
+})
+
+test("what a rule is not shown of a recording is counted: repeats, and what no sensor can mean", async () => {
+  const rows = Array.from({ length: 12 }, (_, hour) => `2026-03-04T${String(hour).padStart(2, "0")}:00Z,2`)
+  const csv = await written(
+    "pump.csv",
+    `time,vibration\n${[...rows, rows[11], "2026-03-04T12:00Z,1e200"].join("\n")}\n`,
+  )
+  const file = await written("plant.yaml", plant(7))
+  const { out } = await run(["rules", "try", "high", "--plant", file, "--csv", csv])
+  expect(out).toContain("12 samples of 1 asset\n")
+  expect(out).toContain("1 sample left out as a duplicate: its time was there already\n")
+  expect(out).toContain("1 sample left out as unusable, beyond 1e150\n")
+  expect(out).not.toContain("seems")
+})
+
+test("apply warns of a rule that states an order and can never make one", async () => {
+  const watch = plant(7).replace("kind: threshold,", "kind: threshold, severity: watch, order: { due: 7d },")
+  const file = await written("plant.yaml", watch)
+  const { error, failure } = await run(["apply", file, "--yes", "--directory", join(scratch, "plant")])
+  expect(failure).toBeUndefined()
+  expect(error).toContain('! rule "high": order: makes no order, since it finds watch at most')
+})
+
+test("a history of a plant's first revision says how many there are of what is too much to name", async () => {
+  const directory = join(scratch, "plant")
+  const ask = (...words: string[]) => run([...words, "--directory", directory])
+  const pumps = (count: number) =>
+    Array.from({ length: count }, (_, at) => `  - { id: P-${at + 1}, site: hall, class: pump }\n`).join("")
+  const source = (count: number) => plant(7).replace(/ {2}- \{ id: P-1.*\n/, pumps(count))
+  const apply = async (text: string) =>
+    ask("apply", await written("plant.yaml", text), "--yes", "--reason", "x")
+  await apply(source(6))
+  await apply(source(8))
+  const { out } = await ask("rules", "history")
+  const [, second, first] = out.split("\n")
+  expect(second).toMatch(/ {2}\+ asset P-7; \+ asset P-8$/)
+  expect(first).toMatch(/ {2}added 1 site, 1 class, 6 assets, 1 rule, 1 setting$/)
+  expect((await ask("rules", "history", "--limit", "0")).error).toContain(
+    "expected a whole number, at least 1",
+  )
+})
+
 test("a rule goes back to an earlier revision, and all else stays as it is", async () => {
   const directory = join(scratch, "plant")
   const ask = (...words: string[]) => run([...words, "--directory", directory, "--as", "erika"])

@@ -3,7 +3,7 @@ import { type Revision, readRevision } from "../../core/catalogue.ts"
 import type { PlantClock } from "../../core/service.ts"
 import { assetState } from "../../rules/asset.ts"
 import { createEngine, type Engine } from "../../rules/engine.ts"
-import type { Counts } from "../../rules/lane.ts"
+import { type Counts, noCounts } from "../../rules/lane.ts"
 import { rulebooks } from "../../rules/rulebook.ts"
 import { plantRevision } from "../revision.ts"
 
@@ -31,7 +31,7 @@ export function engineOf(
   revisions: readonly Revision[],
   plantClock: PlantClock = "event",
 ): { engine: Engine; counts: Counts } {
-  const counts: Counts = { samples: 0, duplicates: 0, late: 0, tooLate: 0, unusable: 0 }
+  const counts = noCounts()
   const engine = createEngine({
     plantClock,
     revisions: {

@@ -50,7 +50,7 @@ test("an order from a plan says which occurrence it is for", async () => {
   const { take, history } = await store()
   const trigger = { kind: "plan", plan: "grease", revision: 1, dueMs: at(24) } as const
   await take(open(1, { type: "preventive", trigger, findings: [] }))
-  expect((await history(1))[0]?.note).toBe("plan grease, due 2026-01-02T00:00:00.000Z")
+  expect((await history(1))[0]?.note).toBe("plan grease, due 2026-01-02 00:00 UTC")
 })
 
 test("orders are numbered in the order of their requests, without gaps for repeats and merged ones", async () => {
@@ -87,7 +87,7 @@ test("a request for a need that is already covered is merged into the open order
     kind: "merged",
     note:
       "rule bearing-hot: temperature 80 degC is above 80 degC; priority 3 to 1: trip; " +
-      "due 2026-01-01T20:00:00.000Z instead of 2026-01-05T04:00:00.000Z",
+      "due 2026-01-01 20:00 UTC instead of 2026-01-05 04:00 UTC",
   })
 })
 
@@ -130,7 +130,7 @@ test("a later finding raises the priority and brings the due time forward, never
   expect((await history(1)).map(({ note }) => note)).toEqual([
     "rule bearing-hot: temperature 80 degC is above 80 degC",
     "raised: temperature 81 degC is above 80 degC; priority 3 to 2: alarm; " +
-      "due 2026-01-02T16:00:00.000Z instead of 2026-01-05T04:00:00.000Z",
+      "due 2026-01-02 16:00 UTC instead of 2026-01-05 04:00 UTC",
     "raised: temperature 82 degC is above 80 degC",
   ])
 })

@@ -3,7 +3,8 @@ import type { WorkOrder } from "../../core/orders.ts"
 import { createDesk, type Done } from "../../workorders/desk.ts"
 import type { CommandName } from "../../workorders/life-cycle.ts"
 import { orderQueries } from "../../workorders/queries.ts"
-import { at, open, openStore, take } from "./requests.ts"
+import { createStockDesk } from "../../workorders/stock-desk.ts"
+import { at, open, openStore, takeFor } from "./requests.ts"
 
 /** A plant where each role has somebody. Further lists of the plant file may be added to it. */
 export const people = `
@@ -47,10 +48,12 @@ export async function office(plant = people, path = ":memory:") {
   const clock = { atMs: at(0) }
   const desk = createDesk({ database, newest: () => revision, partitions })
   const queries = orderQueries(database)
+  const stock = createStockDesk({ database, newest: () => revision })
   return {
     database,
     desk,
     queries,
+    stock,
     clock,
     get revision() {
       return revision
@@ -71,7 +74,7 @@ export async function office(plant = people, path = ":memory:") {
     /** The nth order, as a rule asks for it; each for a need of its own. */
     async order(n: number, more: Parameters<typeof open>[1] = {}): Promise<WorkOrder> {
       const request = open(n, { mergeKey: `need ${n}`, ...more })
-      await take(database, request)
+      await takeFor(revision, database, request)
       return (await queries.get(request.order)).order
     },
     /** Carries a command out as this person; `more` has the version seen, or the command's own id. */

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import type { Revision } from "../../core/catalogue.ts"
 import type { Database } from "../../core/db/database.ts"
 import { job } from "../../core/job.ts"
 import type { AmendOrder, OpenOrder, OrderRequest, SettleOrder } from "../../core/orders.ts"
@@ -130,8 +131,17 @@ export async function openStore(path: string): Promise<Database> {
 }
 
 export function take(database: Database, ...requests: readonly OrderRequest[]): Promise<readonly Outcome[]> {
+  return takeFor(undefined, database, ...requests)
+}
+
+/** Orders get the targets of this revision of the plant. */
+export function takeFor(
+  revision: Revision | undefined,
+  database: Database,
+  ...requests: readonly OrderRequest[]
+): Promise<readonly Outcome[]> {
   return database.transaction<WorkOrderTables, readonly Outcome[]>(
-    (trx) => takeRequests(trx, requests, partitions),
+    (trx) => takeRequests(trx, requests, partitions, revision),
     intakeQueue,
   )
 }

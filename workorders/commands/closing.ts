@@ -1,4 +1,9 @@
 import { z } from "zod"
+import type { WorkOrder } from "../../core/orders.ts"
+import { settleBudget } from "../budgets.ts"
+import { actualCost, money } from "../money.ts"
+import { finishedWork, missingToComplete } from "../readiness.ts"
+import { releaseStock } from "../stock.ts"
 import { beforeTheEnd, command, refuse } from "./command.ts"
 
 const note = z.string().max(2000).default("")
@@ -10,11 +15,18 @@ export const complete = command({
   assigned: ["technician", "contractor"],
   from: ["in-progress"],
   to: ["completed"],
-  input: z.strictObject({ note }),
-  run(order, { note: said }, { actor, atMs }) {
-    const attempts = order.work.attempts.map((one) => (one.endMs === null ? { ...one, endMs: atMs } : one))
+  input: z.strictObject({
+    outcome: z
+      .enum(["fixed", "partly", "not-fixed"])
+      .default("fixed")
+      .describe("of a repair: whether the fault is gone (default: fixed)"),
+    note,
+  }),
+  run(order, { outcome, note: said }, { actor, atMs }) {
+    const missing = missingToComplete(order)
+    if (missing.length > 0) refuse(`${order.number} is not done: ${missing.join("; ")}`)
     return {
-      order: { ...order, state: "completed", finishedMs: atMs, work: { ...order.work, attempts } },
+      order: { ...finishedWork(order, atMs, outcome), state: "completed", finishedMs: atMs },
       event: "completed",
       note: said || `done by ${actor}`,
     }
@@ -28,8 +40,10 @@ export const verify = command({
   to: ["verified"],
   input: z.strictObject({ comment: note }),
   run(order, { comment }, { actor, atMs }) {
-    if (order.job.verification && order.assignees.includes(actor))
-      refuse(`${order.number} is verified by somebody else than who did it`)
+    if (order.job.verification && workersOf(order).has(actor))
+      refuse(
+        `${order.number} is verified by somebody else than who did it, and "${actor}" was one of them: ask another person`,
+      )
     const verified = { by: actor, comment, atMs }
     return {
       order: { ...order, state: "verified", closing: { ...order.closing, verified } },
@@ -47,8 +61,10 @@ export const reopen = command({
   input: z.strictObject({ reason }),
   run(order, { reason: why }, { sameNeed }) {
     if (sameNeed !== undefined) refuse(`${sameNeed} is open for the same need: go on there`)
+    // What was said of work that is not done counts no more; what was found still does.
+    const closing = { ...order.closing, verified: null, signOff: null }
     return {
-      order: { ...order, state: "reopened", finishedMs: null, closing: { ...order.closing, verified: null } },
+      order: { ...order, state: "reopened", finishedMs: null, closing },
       event: "reopened",
       note: why,
     }
@@ -61,10 +77,18 @@ export const close = command({
   from: ["completed", "verified"],
   to: ["closed"],
   input: z.strictObject({ note }),
-  run(order, { note: said }) {
-    if (order.job.verification && order.closing.verified === null)
-      refuse(`${order.number} has to be verified first`)
-    return { order: { ...order, state: "closed" }, event: "closed", note: said || "closed" }
+  run(order, { note: said }, { revision, atMs }) {
+    const missing = missingToClose(order)
+    if (missing.length > 0) refuse(`${order.number} can't be closed yet, it lacks: ${missing.join("; ")}`)
+    const cost = actualCost(order)
+    const { order: released, effects } = releaseStock(order)
+    const { order: settled, effects: paid } = settleBudget(released, { atMs }, "closed")
+    return {
+      order: { ...settled, state: "closed", closing: { ...order.closing, cost } },
+      event: "closed",
+      note: `cost ${money(cost.total, revision.plant)}${said === "" ? "" : `: ${said}`}`,
+      effects: [...effects, ...paid],
+    }
   },
 })
 
@@ -77,6 +101,40 @@ export const cancel = command({
   to: ["cancelled"],
   input: z.strictObject({ reason }),
   run(order, { reason: why }, { atMs }) {
-    return { order: { ...order, state: "cancelled", finishedMs: atMs }, event: "cancelled", note: why }
+    const { order: released, effects } = releaseStock(finishedWork(order, atMs))
+    const { order: settled, effects: paid } = settleBudget(released, { atMs }, "cancelled")
+    return {
+      order: { ...settled, state: "cancelled", finishedMs: atMs },
+      event: "cancelled",
+      note: why,
+      effects: [...effects, ...paid],
+    }
   },
 })
+
+/** Everybody who had a hand in it, whoever it is assigned to by now. */
+function workersOf({ assignees, job, work }: WorkOrder): ReadonlySet<string> {
+  return new Set([
+    ...assignees,
+    ...job.tasks.flatMap(({ assignee }) => assignee ?? []),
+    ...work.labour.map(({ person }) => person),
+    ...Object.values(work.tasks).map(({ by }) => by),
+  ])
+}
+
+/** One line for each thing that stands in the way of closing it, with the command that adds it. */
+function missingToClose({ type, trigger, job, closing, attachments }: WorkOrder): string[] {
+  const isCorrective = trigger.kind === "rule" || type === "reactive" || type === "predictive"
+  const attached = new Set(attachments.map(({ name }) => name))
+  return [
+    ...(isCorrective && closing.finding === null ? ['what was found ("finding")'] : []),
+    ...(trigger.kind === "rule" && closing.verdict === null
+      ? ['whether the rule was right ("verdict")']
+      : []),
+    ...(job.verification && closing.verified === null
+      ? ['a look at it by somebody else than who did it ("verify")']
+      : []),
+    ...(job.signOff && closing.signOff === null ? ['the word of who asked for it ("sign-off")'] : []),
+    ...job.documents.filter((name) => !attached.has(name)).map((name) => `the document ${name} ("attach")`),
+  ]
+}

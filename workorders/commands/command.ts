@@ -69,6 +69,8 @@ export type Command<I extends z.ZodType> = {
   /** The states to which it may lead; left out: the order stays in its state. */
   readonly to?: readonly OrderState[]
   readonly input: I
+  /** What the history keeps of the input; left out: all of it. */
+  kept?(input: z.output<I>): unknown
   /** The ids or numbers of other orders that it goes by. */
   reads?(input: z.output<I>): readonly string[]
   /** Throws `NOT_POSSIBLE` for what the order, the plant or the store do not allow. */
@@ -83,6 +85,23 @@ export function command<I extends z.ZodType>(one: Command<I>): Command<I> {
 export function refuse(why: string): never {
   throw new MillwrightError("NOT_POSSIBLE", why)
 }
+
+/** What was done, with what was said of it. */
+export function withNote(what: string, note: string): string {
+  return note === "" ? what : `${what}: ${note}`
+}
+
+/** From the approval on until the work is done. */
+export const agreed: readonly OrderState[] = [
+  "approved",
+  "planned",
+  "assigned",
+  "dispatched",
+  "acknowledged",
+  "in-progress",
+  "on-hold",
+  "reopened",
+]
 
 /** Every state in which there is still something to be done about the order. */
 export const beforeTheEnd: readonly OrderState[] = [

@@ -1,6 +1,8 @@
 import { z } from "zod"
-import { holdReason } from "../../core/orders.ts"
-import { command } from "./command.ts"
+import { holdReason, type WorkOrder } from "../../core/orders.ts"
+import { permitsToGrant, withoutClocks } from "../readiness.ts"
+import { ended } from "../spans.ts"
+import { command, refuse, withNote } from "./command.ts"
 
 const note = z.string().max(2000).default("")
 
@@ -27,9 +29,13 @@ export const decline = command({
   from: ["assigned", "dispatched", "acknowledged"],
   to: ["planned", "approved"],
   input: z.strictObject({ reason: z.string().min(1).max(2000) }),
-  run(order, { reason }) {
+  run(order, { reason }, { atMs }) {
     const state = order.planned === null ? "approved" : "planned"
-    return { order: { ...order, state, assignees: [] }, event: "declined", note: reason }
+    return {
+      order: { ...withoutClocks(order, atMs), state, assignees: [] },
+      event: "declined",
+      note: reason,
+    }
   },
 })
 
@@ -41,6 +47,7 @@ export const start = command({
   to: ["in-progress"],
   input: z.strictObject({ note }),
   run(order, { note: said }, { actor, atMs }) {
+    mustHoldPermits(order)
     const attempts = [...order.work.attempts, { startMs: atMs, endMs: null, outcome: null, note: "" }]
     return {
       order: { ...order, state: "in-progress", work: { ...order.work, attempts } },
@@ -60,9 +67,13 @@ export const hold = command({
   run(order, { reason, note: said }, { actor, atMs }) {
     const holds = [...order.work.holds, { reason, note: said, by: actor, startMs: atMs, endMs: null }]
     return {
-      order: { ...order, state: "on-hold", work: { ...order.work, holds } },
+      order: {
+        ...order,
+        state: "on-hold",
+        work: { ...order.work, labour: ended(order.work.labour, atMs), holds },
+      },
       event: "held",
-      note: `${reason}${said === "" ? "" : `: ${said}`}`,
+      note: withNote(reason, said),
     }
   },
 })
@@ -75,11 +86,23 @@ export const resume = command({
   to: ["in-progress"],
   input: z.strictObject({ note }),
   run(order, { note: said }, { actor, atMs }) {
-    const holds = order.work.holds.map((one) => (one.endMs === null ? { ...one, endMs: atMs } : one))
+    mustHoldPermits(order)
     return {
-      order: { ...order, state: "in-progress", work: { ...order.work, holds } },
+      order: {
+        ...order,
+        state: "in-progress",
+        work: { ...order.work, holds: ended(order.work.holds, atMs) },
+      },
       event: "resumed",
       note: said || `gone on by ${actor}`,
     }
   },
 })
+
+function mustHoldPermits(order: WorkOrder): void {
+  const wanted = permitsToGrant(order)
+  if (wanted.length > 0)
+    refuse(
+      `${order.number} takes the permit ${wanted.join(", ")} before anybody works on it: a supervisor or engineer grants it with grant-permit`,
+    )
+}

@@ -1,6 +1,10 @@
 import { z } from "zod"
+import type { WorkOrder } from "../../core/orders.ts"
 import { timeMs } from "../../core/vocabulary.ts"
-import { command, refuse } from "./command.ts"
+import { withoutClocks } from "../readiness.ts"
+import { reserveMaterials } from "../stock.ts"
+import { type Context, command, refuse, withNote } from "./command.ts"
+import { personOf } from "./people.ts"
 
 const note = z.string().max(2000).default("")
 const people = z.array(z.string().min(1).max(128)).min(1).max(100)
@@ -11,18 +15,21 @@ export const plan = command({
   from: ["approved", "planned", "assigned"],
   to: ["planned", "assigned"],
   input: z.strictObject({ startMs: timeMs, finishMs: timeMs, note }),
-  run(order, { startMs, finishMs, note: said }) {
+  run(order, { startMs, finishMs, note: said }, context) {
     if (finishMs <= startMs) refuse("the work can't end before it starts: give a later end")
     const when = `${iso(startMs)} to ${iso(finishMs)}`
     const late = finishMs > order.dueMs ? `, after it is due (${iso(order.dueMs)})` : ""
+    const { work, effects, told } = reserveMaterials(order, context)
     return {
       order: {
         ...order,
+        work,
         state: order.state === "approved" ? "planned" : order.state,
         planned: { startMs, finishMs },
       },
       event: "planned",
-      note: `${when}${late}${said === "" ? "" : `: ${said}`}`,
+      note: [withNote(`${when}${late}`, said), ...told].join("; "),
+      effects,
     }
   },
 })
@@ -33,21 +40,14 @@ export const assign = command({
   from: ["approved", "planned", "assigned", "dispatched", "acknowledged", "reopened"],
   to: ["assigned"],
   input: z.strictObject({ to: people, note }),
-  run(order, { to, note: said }, { revision, atMs }) {
+  run(order, { to, note: said }, context) {
     const assignees = [...new Set(to)]
-    const { people: known } = revision.plant
-    for (const id of assignees) {
-      const person = known.find((one) => one.id === id)
-      if (known.length > 0 && person === undefined) refuse(`there is no "${id}" in the plant`)
-      for (const needed of order.job.qualifications) {
-        if (known.length > 0 && !holds(person?.skills ?? [], needed, atMs))
-          refuse(`${id} does not hold the qualification "${needed}" that ${order.number} takes`)
-      }
-    }
+    for (const id of assignees) mustBeFit(id, order, context)
     return {
-      order: { ...order, state: "assigned", assignees },
+      // Whoever was on the way to it is not any more.
+      order: { ...withoutClocks(order, context.atMs), state: "assigned", assignees },
       event: "assigned",
-      note: `to ${assignees.join(", ")}${said === "" ? "" : `: ${said}`}`,
+      note: withNote(`to ${assignees.join(", ")}`, said),
     }
   },
 })
@@ -62,10 +62,20 @@ export const dispatch = command({
     return {
       order: { ...order, state: "dispatched" },
       event: "dispatched",
-      note: `to ${order.assignees.join(", ")}${said === "" ? "" : `: ${said}`}`,
+      note: withNote(`to ${order.assignees.join(", ")}`, said),
     }
   },
 })
+
+/** Throws `NOT_POSSIBLE` unless this person is there and holds the qualifications that the order's work takes. */
+export function mustBeFit(id: string, order: WorkOrder, context: Pick<Context, "revision" | "atMs">): void {
+  const person = personOf(id, context)
+  if (person === undefined) return
+  for (const needed of order.job.qualifications) {
+    if (!holds(person.skills, needed, context.atMs))
+      refuse(`${id} does not hold the qualification "${needed}" that ${order.number} takes`)
+  }
+}
 
 type Skills = readonly (string | { readonly skill: string; readonly until: string })[]
 

@@ -1,7 +1,8 @@
 import { z } from "zod"
 import { orderType, priority } from "../../core/vocabulary.ts"
 import { isOpen } from "../change.ts"
-import { command, refuse } from "./command.ts"
+import { finishedWork } from "../readiness.ts"
+import { command, refuse, withNote } from "./command.ts"
 
 const note = z.string().max(2000).default("")
 
@@ -55,9 +56,9 @@ export const duplicate = command({
     if (first.id === order.id) refuse(`${order.number} can't be a duplicate of itself`)
     if (!isOpen(first)) refuse(`${first.number} is ${first.state}: link to an order that is still open`)
     return {
-      order: { ...order, state: "cancelled", finishedMs: atMs, duplicateOf: first.id },
+      order: { ...finishedWork(order, atMs), state: "cancelled", finishedMs: atMs, duplicateOf: first.id },
       event: "duplicate",
-      note: `duplicate of ${first.number}${said === "" ? "" : `: ${said}`}`,
+      note: withNote(`duplicate of ${first.number}`, said),
     }
   },
 })

@@ -22,7 +22,7 @@ function told(number: number, minutes: number, more: Partial<Told> & { lasts?: n
   }
 }
 
-const judged = (alarms: readonly Told[], span = week) =>
+const judged = (alarms: readonly Told[], span: Parameters<typeof figuresOf>[1] = week) =>
   Object.fromEntries(
     figuresOf(alarms, span).judged.map(({ figure, value, verdict }) => [figure, [value, verdict]]),
   )
@@ -41,6 +41,28 @@ test("a week of six alarms an hour is what the standard calls acceptable, with t
     "alarms an hour": [12, "manageable"],
   })
   expect(judged(every(4))).toMatchObject({ "alarms a day": [360, "over"], "alarms an hour": [15, "over"] })
+})
+
+test("a plant younger than the span is judged from its first record on, or from an alarm that is known earlier", () => {
+  const end = week.toMs
+  const two = [told(1, 6 * 24 * 60), told(2, 6 * 24 * 60 + 60)]
+  const young = (firstMs: number) => figuresOf(two, { ...week, firstMs })
+  expect(young(end - 2 * day)).toMatchObject({ fromMs: end - 2 * day, isYounger: true })
+  expect(judged(two, { ...week, firstMs: end - 2 * day })).toMatchObject({ "alarms a day": [1, "good"] })
+  expect(young(end - hour)).toMatchObject({ fromMs: end - day, isYounger: true, alarms: 2 })
+  expect(young(startMs - day)).toMatchObject({ fromMs: startMs, isYounger: false })
+  // A device whose clock runs ahead says nothing of how old the plant is.
+  expect(figuresOf([], { ...week, firstMs: end + hour })).toMatchObject({ fromMs: startMs, isYounger: false })
+})
+
+test("no rate a day is judged by less than a day, nor one an hour by less than an hour", () => {
+  const last = { ...week, fromMs: week.toMs - hour / 2 }
+  const one = [told(1, 7 * 24 * 60 - 10)]
+  expect(judged(one, last)).toMatchObject({ "alarms a day": [48, null], "alarms an hour": [2, null] })
+  expect(judged(one, { ...week, fromMs: week.toMs - hour })).toMatchObject({
+    "alarms a day": [24, null],
+    "alarms an hour": [1, "good"],
+  })
 })
 
 test("an alarm is an incident that somebody was told of, once, with its worst severity", () => {

@@ -57,8 +57,22 @@ describe("an alarm", () => {
     expect(alarmOf(page)).toMatchObject({ ...found, acknowledgedNote: "on my way" })
     weights([said("shelved", 2, "the sensor is loose"), said("unshelved", 3, "mended")], page)
     expect(alarmOf(page)).toMatchObject({ ...found, acknowledgedNote: "on my way" })
-    weights([later(4, { kind: "raised", sequence: 4, value: 12, reason: "worse" })], page)
+    weights([later(4, { kind: "raised", sequence: 4, severity: "alarm", value: 12, reason: "worse" })], page)
     expect(alarmOf(page)).toMatchObject({ value: 12, reason: "worse", acknowledgedNote: null })
+  })
+
+  test("that late samples make worse asks to be acknowledged again, and keeps who had seen it", () => {
+    const page = new Page([])
+    const steps = [
+      step(1, 0),
+      later(1, { kind: "acknowledged", sequence: 1, actor: "jonas", reason: "on my way" }),
+      later(2, { kind: "amended", sequence: 2, severity: "alarm" }),
+    ]
+    expect(weights(steps, page)).toEqual(["incident", "listed", "repeat"])
+    expect(alarmOf(page)).toMatchObject({
+      acknowledgedBy: null,
+      acknowledgedBefore: [{ atMs: startMs + minute, by: "jonas", note: "on my way", severity: "warning" }],
+    })
   })
 
   test("is not changed by the same step again, nor by an older one", () => {
@@ -108,6 +122,19 @@ describe("an incident", () => {
       part(4, 3, { severity: "alarm" }),
     ]
     expect(weights(steps)).toEqual(["incident", "listed", "repeat", "listed"])
+  })
+
+  test("that a watch holds open is told of a warning once, of a reminder and of worse", () => {
+    const end = (number: number, minutes: number) => part(number, minutes, { kind: "cleared", sequence: 1 })
+    const steps = [
+      part(1, 0, { severity: "watch" }),
+      part(2, 10),
+      end(2, 20),
+      part(3, 30),
+      part(3, 40, { kind: "re-alarmed", sequence: 1 }),
+      part(3, 50, { kind: "raised", sequence: 2, severity: "alarm" }),
+    ]
+    expect(weights(steps)).toEqual(["incident", "repeat", "listed", "listed", "repeat", "repeat"])
   })
 
   test("is over when the last of its episodes is", () => {

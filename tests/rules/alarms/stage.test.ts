@@ -52,7 +52,7 @@ test("steps become the list, and what matters is told under the site's key", asy
   expect(await plant.stage.get(id(1).slice(0, 8))).toMatchObject({ incident: id(1) })
   await expect(plant.stage.get(id(9))).rejects.toMatchObject({ code: "NOT_FOUND" })
   await expect(plant.stage.get("%")).rejects.toMatchObject({ code: "USAGE" })
-  const [report] = await plant.stage.report({ fromMs: startMs, toMs: startMs + 60 * minute })
+  const [report] = await plant.stage.report({ site: "north", fromMs: startMs, toMs: startMs + 60 * minute })
   expect(report).toMatchObject({ site: "north", alarms: 2 })
   await plant.close()
   await plant.stage.done
