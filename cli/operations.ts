@@ -20,6 +20,7 @@ import {
 } from "../core/vocabulary.ts"
 import { verifyFindings } from "../rules/verify.ts"
 import { type CommandName, commands } from "../workorders/life-cycle.ts"
+import { actualCost, estimatedCost } from "../workorders/money.ts"
 import { auditOperations } from "./audit-operations.ts"
 import { operation } from "./operation.ts"
 import { requestOperations } from "./request-operations.ts"
@@ -59,7 +60,15 @@ export const operations = {
   ),
   "orders.show": operation(z.object({ order: z.string() }), async (app, { order }) => {
     const found = await app.workorders.get(order)
-    return { ...found, related: await app.workorders.related(found.order) }
+    const related = await app.workorders.related(found.order)
+    const plant = app.catalogue.newest()?.plant
+    const expected = plant === undefined ? null : estimatedCost(found.order, plant)
+    return {
+      ...found,
+      related,
+      cost: { expected, soFar: actualCost(found.order) },
+      currency: plant?.currency ?? "",
+    }
   }),
   "orders.do": operation(
     z.object({

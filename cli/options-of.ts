@@ -22,8 +22,9 @@ export function addOptions(command: Command, input: z.ZodType): Command {
     z.toJSONSchema(input, { io: "input", unrepresentable: "any" }),
   )
   for (const [key, shape] of Object.entries(properties)) {
-    const option = optionOf(key, shape)
-    option.makeOptionMandatory(required.includes(key))
+    const isNeeded = required.includes(key)
+    const option = optionOf(key, { ...shape, description: helpOf(key, shape, isNeeded) })
+    option.makeOptionMandatory(isNeeded)
     command.addOption(option)
   }
   return command
@@ -62,6 +63,13 @@ function optionOf(key: string, shape: Shape): Option {
     default:
       return new Option(`${flag} <value>`, help).argParser(jsonOrText)
   }
+}
+
+/** What is said of it, an example of a time, and that it can't be left out. */
+function helpOf(key: string, { description = "" }: Shape, isNeeded: boolean): string {
+  const example = isTime(key) ? "such as 2026-03-01T06:00Z" : ""
+  const said = [description, example].filter((one) => one !== "").join(", ")
+  return isNeeded ? [said, "(needed)"].filter((one) => one !== "").join(" ") : said
 }
 
 const isTime = (key: string) => key.endsWith("Ms")

@@ -68,7 +68,6 @@ const material = z.strictObject({
   /** From which store; by default the first of the site that has enough. */
   store: name.optional(),
 })
-export type Material = z.infer<typeof material>
 
 /** Permission to work, such as lock-out/tag-out: granted before the work starts, handed back when it ends. */
 const permit = z.strictObject({

@@ -21,7 +21,7 @@ const trigger = z.discriminatedUnion("kind", [
 export type Trigger = z.infer<typeof trigger>
 
 /** Who wants the work done, and is told how it goes. */
-export const requester = z.object({
+const requester = z.object({
   kind: z.enum(["system", "person", "customer", "public"]),
   /** Of a person or customer of the plant file. */
   id: z.string().nullable(),
@@ -324,6 +324,8 @@ const escalationStep = { of: z.enum(["response", "completion"]), step: count, to
 
 /** Until when somebody must have taken the order on, and have done it; who was told that it is late. */
 const sla = z.object({
+  /** When these targets were set: with the order, or with its newest priority. */
+  setMs: timeMs,
   respondByMs: timeMs,
   completeByMs: timeMs,
   respondedMs: timeMs.nullable(),
@@ -390,7 +392,7 @@ export const workOrder = z.object({
 export type WorkOrder = z.infer<typeof workOrder>
 
 /** What can happen to an order. The first three come from the pipeline, the others from people and the clock. */
-export const orderEventKinds = [
+const orderEventKinds = [
   "created",
   "merged",
   "amended",

@@ -470,3 +470,8 @@ export function matches({ class: classes, asset: assets, site: sites }: Selector
     (sites === undefined || sites.includes(one.site))
   )
 }
+
+/** How long an order of this priority may take, in milliseconds, where nothing else says so. */
+export function timeAllowed({ dueWithin }: Pick<Plant, "dueWithin">, priority: number): number {
+  return dueWithin[String(priority) as keyof Plant["dueWithin"]]
+}

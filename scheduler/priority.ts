@@ -10,8 +10,3 @@ export function urgencyOf(plant: Plant, severity: Severity, criticality: Critica
     priorityReason: `${severity} on an asset of criticality ${criticality}`,
   }
 }
-
-/** How long an order of this priority may take, in milliseconds. */
-export function timeAllowed(plant: Plant, priority: number): number {
-  return plant.dueWithin[String(priority) as keyof Plant["dueWithin"]]
-}

@@ -1,7 +1,7 @@
 import type { Revision } from "../core/catalogue.ts"
 import { jobOf, noJob, worded } from "../core/job.ts"
 import type { OrderRequest, SettleOrder } from "../core/orders.ts"
-import type { RuleSpec } from "../core/plant.ts"
+import { type RuleSpec, timeAllowed } from "../core/plant.ts"
 import {
   compareSeverity,
   type Detection,
@@ -13,7 +13,7 @@ import {
 } from "../core/vocabulary.ts"
 import { fillIn, localTime, timeZoneOf } from "../core/wording.ts"
 import { mergeKey, orderOfEpisode } from "./identity.ts"
-import { timeAllowed, urgencyOf } from "./priority.ts"
+import { urgencyOf } from "./priority.ts"
 import type { PartitionState } from "./state.ts"
 
 type Episodes = PartitionState["episodes"]

@@ -8,9 +8,11 @@ import { plantSchema } from "../cli/commands/schema.ts"
 import { program } from "../cli/program.ts"
 import { loadSettings, settings } from "../core/config.ts"
 import { errorCodes } from "../core/errors.ts"
+import { orderStates } from "../core/orders.ts"
 import { topics } from "../core/topics.ts"
 import { deadLetterReasons } from "../core/vocabulary.ts"
 import { ruleKinds } from "../rules/kinds.ts"
+import { commands as orderCommands } from "../workorders/life-cycle.ts"
 import { startPipeline } from "./pipeline.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -81,7 +83,23 @@ describe("docs/operations.md", () => {
 test("docs/cli.md shows every command", () => {
   const shown = [...read("docs/cli.md").matchAll(/^## (millwright .*)$/gm)].map(([, command]) => command)
   const root = program({ env: {}, signal: new AbortController().signal })
-  expect(shown.toSorted()).toEqual(root.commands.flatMap((command) => leaves(command, "millwright")).sort())
+  // The steps of an order are in a table of their own.
+  const steps = Object.keys(orderCommands).filter((name) => name !== "attach")
+  const others = root.commands
+    .flatMap((command) => leaves(command, "millwright"))
+    .filter((command) => !steps.some((name) => command === `millwright orders ${name}`))
+  expect(shown.toSorted()).toEqual(others.toSorted())
+})
+
+test("docs/work-orders.md lists every step of an order, who may take it, and when", () => {
+  const states: readonly string[] = orderStates.filter((state) => !["closed", "cancelled"].includes(state))
+  const listed = rows("docs/work-orders.md").filter(([name = ""]) => Object.hasOwn(orderCommands, name))
+  const told = Object.entries(orderCommands).map(([name, { summary, roles, from }]) => {
+    const not = states.filter((state) => !from.some((one) => one === state))
+    const all = not.length === 0 ? "not yet closed" : `not yet closed; not ${not.join(", ")}`
+    return [name, summary, roles.join(", "), not.length < from.length ? all : from.join(", ")]
+  })
+  expect(listed).toEqual(told)
 })
 
 test("every kind of rule, and no other, has its page, its line in docs/rule-kinds.md and its example", () => {

@@ -7,14 +7,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { parse } from "yaml"
 import { freePort } from "../services/port.ts"
 import { scratchDirectory } from "./pipeline.ts"
+import { stepsIn } from "./tour.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const readme = await readFile(join(root, "README.md"), "utf8")
 
-/** A block of commands, and the output that README shows under it. */
-const steps = [...readme.matchAll(/```sh\n(.*?)```(?:\n```text\n(.*?)```)?/gs)].map(
-  ([, commands = "", output]) => ({ commands, output }),
-)
+const steps = stepsIn(readme)
 
 describe("the README's tour", () => {
   let directory: string

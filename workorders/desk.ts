@@ -28,7 +28,7 @@ const namespace = "a0c9d7c1-0a4f-4d0b-8a55-0c4f8e2c1f6d"
 
 type Trx = Transaction<WorkOrderTables>
 
-export type Ask = {
+type Ask = {
   /** By id or number. */
   readonly order: string
   readonly command: CommandName

@@ -1,5 +1,6 @@
 import { jobOf, noJob, worded } from "../core/job.ts"
 import type { OpenOrder, WorkOrder } from "../core/orders.ts"
+import { timeAllowed } from "../core/plant.ts"
 import { fillIn } from "../core/wording.ts"
 import type { Context } from "./commands/command.ts"
 
@@ -40,7 +41,7 @@ export function followUp(
     priority,
     priorityReason: `set by ${check === null ? actor : `check ${check}`} of ${order.number}`,
     atMs,
-    dueMs: atMs + plant.dueWithin[String(priority) as keyof typeof plant.dueWithin],
+    dueMs: atMs + timeAllowed(plant, priority),
     trigger: { kind: "order", order: order.id, number: order.number, check },
     findings: [],
     costCentre: order.costCentre,

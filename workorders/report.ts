@@ -25,7 +25,7 @@ export type ReportRecord = {
   readonly flaws: readonly Flaw[]
 }
 
-export type ReportPage = {
+type ReportPage = {
   readonly records: readonly ReportRecord[]
   /** Where the next page begins; null after the last one. */
   readonly next: string | null
@@ -64,7 +64,7 @@ export function orderReports(database: Database): OrderReports {
   }
 }
 
-export function selectReported(
+function selectReported(
   db: Kysely<WorkOrderTables>,
   { asset, site, fromMs, toMs }: ReportFilter,
   after: number,

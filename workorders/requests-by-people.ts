@@ -8,11 +8,11 @@ import { MillwrightError } from "../core/errors.ts"
 import { type Job, job, jobOf, noJob, worded } from "../core/job.ts"
 import { nearest } from "../core/nearest.ts"
 import type { OpenOrder, Requester, WorkOrder } from "../core/orders.ts"
-import { type Asset, type Person, type Plant, problems, type Role } from "../core/plant.ts"
+import { type Asset, type Person, type Plant, problems, type Role, timeAllowed } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
 import type { Template } from "../core/plant-work.ts"
 import { name, orderType, priority, type Severity, timeMs } from "../core/vocabulary.ts"
-import { fillIn } from "../core/wording.ts"
+import { fillIn, instant } from "../core/wording.ts"
 import { componentOf } from "./component.ts"
 import { inEffect } from "./in-effect.ts"
 import { intakeQueue, selectOpenOn, takeRequests } from "./intake.ts"
@@ -144,7 +144,7 @@ function requestFor(ask: NewOrder, { order, actor, atMs, revision }: Asked): Ope
   const texts = textsFor(ask, template, { asset: asset.id, component })
   const urgency = urgencyOf(ask, actor, asset, plant)
   const dueMs = ask.dueMs ?? atMs + timeAllowed(plant, urgency.priority)
-  if (dueMs < atMs) throw wrong(`the due date ${iso(dueMs)} is past: give a later one`)
+  if (dueMs < atMs) throw wrong(`the due date ${instant(dueMs)} is past: give a later one`)
   return {
     kind: "open",
     order,
@@ -293,11 +293,6 @@ export function usualUrgency(
   }
 }
 
-/** How long an order of this priority may take, in milliseconds. */
-export function timeAllowed({ dueWithin }: Plant, priority: number): number {
-  return dueWithin[String(priority) as keyof Plant["dueWithin"]]
-}
-
 function wrong(why: string): MillwrightError {
   return new MillwrightError("USAGE", why)
 }
@@ -313,8 +308,4 @@ function unknown(what: string, id: string, known: readonly string[]): Millwright
   const few = known.length > 0 && known.length <= namesAtMost ? `: expected one of ${known.join(", ")}` : ""
   const instead = meant === undefined ? few : `: did you mean "${meant}"?`
   return new MillwrightError("NOT_FOUND", `there is no ${what} "${id}" in the plant${instead}`)
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

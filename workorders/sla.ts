@@ -23,15 +23,19 @@ export function withSla(
   revision: Revision | undefined,
 ): WorkOrder {
   const isPromised = before !== undefined && before.priority === order.priority
-  const sla = isPromised ? order.sla : targetsFor(order, revision?.plant)
+  const sla = isPromised ? order.sla : targetsFor(order, atMs, revision?.plant)
   if (sla === null) return sla === order.sla ? order : { ...order, sla }
   const isTakenOn = order.state === "acknowledged" || order.state === "in-progress"
   const met = { ...sla, respondedMs: sla.respondedMs ?? (isTakenOn ? atMs : null) }
-  return { ...order, sla: { ...met, nextMs: isOpen(order) ? nextMs(met, atMs) : null } }
+  return { ...order, sla: { ...met, nextMs: isOpen(order) ? nextMs(met) : null } }
 }
 
 /** Null where the plant has no target for the priority. */
-function targetsFor({ priority, requestedMs, site, sla }: WorkOrder, plant: Plant | undefined): Sla | null {
+function targetsFor(
+  { priority, requestedMs, site, sla }: WorkOrder,
+  setMs: number,
+  plant: Plant | undefined,
+): Sla | null {
   const target = plant?.sla.targets[String(priority) as keyof Plant["sla"]["targets"]]
   if (plant === undefined || target === undefined) return null
   const { workingTime } = plant.sites.find(({ id }) => id === site) ?? {}
@@ -44,6 +48,7 @@ function targetsFor({ priority, requestedMs, site, sla }: WorkOrder, plant: Plan
     { of: "completion", step, to, dueMs: after(completeByMs, late) },
   ])
   return {
+    setMs,
     respondByMs,
     completeByMs,
     respondedMs: sla?.respondedMs ?? null,
@@ -59,10 +64,10 @@ function nextStep({ steps, escalations, respondedMs }: Sla): Due | undefined {
   return steps.find((due) => !isTaken(due) && (due.of === "completion" || respondedMs === null))
 }
 
-/** What was due before the targets changed is due at once. */
-function nextMs(sla: Sla, atMs: number): number | null {
+/** What was due before the targets were set is due as of then. */
+function nextMs(sla: Sla): number | null {
   const next = nextStep(sla)
-  return next === undefined ? null : Math.max(next.dueMs, atMs)
+  return next === undefined ? null : Math.max(next.dueMs, sla.setMs)
 }
 
 /** The next telling of somebody that an order is late, if it is due by now: as of when it was due. */
@@ -79,7 +84,7 @@ export function escalation(
   const { of, step, to } = due
   const told = { ...sla, escalations: [...sla.escalations, { of, step, to, atMs }] }
   return {
-    order: { ...order, sla: { ...told, nextMs: nextMs(told, atMs) } },
+    order: { ...order, sla: { ...told, nextMs: nextMs(told) } },
     event: "escalated",
     note: `${lateness(order, sla, due, plant)}: told ${namesOf(to, plant)}`,
     atMs,

@@ -8,6 +8,7 @@ import type { Plant, Role } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
 import { name } from "../core/vocabulary.ts"
 import { refuse, withNote } from "./commands/command.ts"
+import type { Asker } from "./desk.ts"
 import { applyEffects } from "./effects.ts"
 import { inEffect } from "./in-effect.ts"
 import { intakeQueue } from "./intake.ts"
@@ -103,8 +104,6 @@ type StockMove = {
 }
 
 type Moved = { readonly levels: readonly StockLevel[]; readonly note: string; readonly repeated: boolean }
-
-type Asker = { readonly actor: string; readonly atMs: number }
 
 /** Rejects with `NOT_ALLOWED` for who may not, and `NOT_POSSIBLE` for what the plant or the stock do not allow. */
 export type StockDesk = {

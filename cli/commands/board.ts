@@ -2,6 +2,7 @@ import type { Command } from "commander"
 import type { ResultOf } from "../operations.ts"
 import { print, printable, table, when } from "../output.ts"
 import { answer, asker, type Surroundings, wholeNumberFrom } from "../shared.ts"
+import { lateColumn } from "./late.ts"
 
 export function addBoard(orders: Command, surroundings: Surroundings): void {
   orders
@@ -28,6 +29,7 @@ function showBoard(columns: ResultOf<"orders.board">): void {
         { title: "PRIO", of: ({ priority }) => priority },
         { title: "DUE", of: ({ dueMs }) => when(dueMs) },
         { title: "ASSET", of: ({ asset }) => asset },
+        ...lateColumn(orders),
         { title: "WHO", of: ({ assignees }) => assignees.join(", ") || "-" },
         { title: "TITLE", of: ({ title }) => printable(title) },
       ]),

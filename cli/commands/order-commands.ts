@@ -1,4 +1,5 @@
 import type { Command } from "commander"
+import type { Role } from "../../core/plant.ts"
 import { type CommandName, commands } from "../../workorders/life-cycle.ts"
 import type { ResultOf } from "../operations.ts"
 import { addOptions, inputOf } from "../options-of.ts"
@@ -9,11 +10,14 @@ import { answer, asker, type Surroundings, wholeNumber } from "../shared.ts"
 export function addOrderCommands(orders: Command, surroundings: Surroundings): void {
   for (const name of Object.keys(commands) as CommandName[]) {
     if (orders.commands.some((one) => one.name() === name)) continue
-    const { summary, roles, from, input } = commands[name]
+    const { summary, from, input } = commands[name]
     const command = orders
       .command(`${name} <order>`)
       .description(summary)
-      .addHelpText("after", `\nFor: ${roles.join(", ")}\nPossible when the order is: ${from.join(", ")}`)
+      .addHelpText(
+        "after",
+        `\nFor: ${whoMay(commands[name])}\nPossible when the order is: ${from.join(", ")}`,
+      )
     addOptions(command, input)
       .option("--seen <version>", "refuse if the order has changed since this version", wholeNumber)
       .option("--id <uuid>", "an id of your own for this command: sent again, it is not done again")
@@ -30,6 +34,16 @@ export function addOrderCommands(orders: Command, surroundings: Surroundings): v
       })
   }
 }
+
+/** Those first who may only where the order, or a task of it, is theirs. */
+function whoMay({ roles, assigned = [] }: Roles): string {
+  const [own, others] = [true, false].map((is) =>
+    roles.filter((one) => assigned.includes(one) === is).join(", "),
+  )
+  return own === "" ? `${others}` : `${own} (where it is assigned to them), ${others}`
+}
+
+type Roles = { readonly roles: readonly Role[]; readonly assigned?: readonly Role[] }
 
 function showDone({ order, note, repeated }: ResultOf<"orders.do">): void {
   print(

@@ -2,26 +2,29 @@
 import type { Check } from "../../core/job.ts"
 import type { Trigger, WorkOrder } from "../../core/orders.ts"
 import type { Evidence } from "../../core/vocabulary.ts"
+import { money } from "../../workorders/money.ts"
 import type { ResultOf } from "../operations.ts"
 import { figure, print, printable, when } from "../output.ts"
 
-export function showOrder({ order, history, findingCount, related }: ResultOf<"orders.show">): void {
+export function showOrder(shown: ResultOf<"orders.show">): void {
+  const { order, history, findingCount, related, cost, currency } = shown
   const named: Named = (id) => related.find((one) => one.id === id)?.number ?? id
+  const paid: Paid = (amount) => money(amount, { currency }).trim()
   print(`${order.number}  ${printable(order.title)}\n`)
-  facts(headOf(order, named))
+  facts(headOf(order, named, costOf(order, cost, paid)))
   if (order.description !== "") print(`\n${indented(order.description)}`)
   section(
     "Fields",
     Object.entries(order.fields).map(([key, value]) => `${key}: ${inWords(value)}`),
   )
-  section("Approval", approvalOf(order))
-  section("Bids", bidsOf(order))
-  section("What it takes", needsOf(order))
+  section("Approval", approvalOf(order, paid))
+  section("Bids", bidsOf(order, paid))
+  section("What it takes", needsOf(order, paid))
   section("Tasks", tasksOf(order))
   section("Checklist", checklistOf(order, named))
   section("Permits", permitsOf(order))
-  section("Parts", partsOf(order))
-  section("Labour", labourOf(order))
+  section("Parts", partsOf(order, paid))
+  section("Labour", labourOf(order, paid))
   section("Attempts", attemptsOf(order))
   section(
     "Meter readings",
@@ -43,7 +46,7 @@ export function showOrder({ order, history, findingCount, related }: ResultOf<"o
     "Notes",
     order.work.notes.map(({ text, by, atMs }) => `${when(atMs)}  ${by}: ${text}`),
   )
-  section("Closing", closingOf(order))
+  section("Closing", closingOf(order, paid))
   section("Times promised", slaOf(order))
   section(
     "Due date moved",
@@ -76,6 +79,8 @@ export function showOrder({ order, history, findingCount, related }: ResultOf<"o
 
 /** An order's number by its id. */
 type Named = (id: string) => string
+/** An amount in the plant's currency. */
+type Paid = (amount: number) => string
 
 type Fact = readonly [title: string, text: string]
 
@@ -92,7 +97,7 @@ function section(title: string, lines: readonly string[]): void {
 function indented(text: string): string {
   return text
     .split("\n")
-    .map((line) => `  ${printable(line)}`)
+    .map((line) => (line === "" ? "" : `  ${printable(line)}`))
     .join("\n")
 }
 
@@ -113,9 +118,30 @@ const span = (startMs: number, endMs: number | null) =>
   `${when(startMs)} to ${endMs === null ? "now" : when(endMs)}`
 
 /** Hours as people write them: 1.5 h. */
-const hours = (ms: number) => `${figure(ms / 3_600_000)} h`
+const hours = (ms: number) => `${Number((ms / 3_600_000).toFixed(2))} h`
 
-function headOf(order: WorkOrder, named: Named): readonly Fact[] {
+/** What is expected of it: the hours of its tasks, where they are stated, and what it is to cost. */
+function costOf(
+  { job, closing }: WorkOrder,
+  { expected, soFar }: ResultOf<"orders.show">["cost"],
+  paid: Paid,
+): readonly Fact[] {
+  const byTask = job.tasks.reduce((sum, one) => sum + (one.hours ?? 0), 0)
+  const needed = byTask > 0 ? byTask : job.estimatedHours
+  const spent = soFar.labour + soFar.parts
+  const estimate = [
+    needed === null ? [] : `${needed} h`,
+    expected === null || expected.total === 0 ? [] : paid(expected.total),
+  ].flat()
+  return [
+    ["estimate", estimate.join(", ") || "-"],
+    ...some([
+      ["spent", closing.cost === null && spent > 0 ? `${paid(spent)} on labour and parts so far` : null],
+    ]),
+  ]
+}
+
+function headOf(order: WorkOrder, named: Named, costs: readonly Fact[]): readonly Fact[] {
   const { requester, planned, job } = order
   return [
     ["type", `${order.type}, ${order.state}`],
@@ -128,7 +154,7 @@ function headOf(order: WorkOrder, named: Named): readonly Fact[] {
     ["due", when(order.dueMs)],
     ["finished", when(order.finishedMs)],
     ["trigger", describeTrigger(order.trigger)],
-    ["estimate", job.estimatedHours === null ? "-" : `${job.estimatedHours} h`],
+    ...costs,
     ...some([
       ["template", order.template],
       ["customer", order.customer],
@@ -154,12 +180,12 @@ function requesterOf({ requester: { kind, id, name, contact } }: WorkOrder): str
   return contact === null ? who : `${who}, ${contact}`
 }
 
-function approvalOf({ approval }: WorkOrder): readonly string[] {
+function approvalOf({ approval }: WorkOrder, paid: Paid): readonly string[] {
   if (approval === null) return []
   const { askedBy, askedMs, expiresMs, cost, levels, decisions } = approval
   const until = expiresMs === null ? "" : `, stands until ${when(expiresMs)}`
   return [
-    `asked for by ${askedBy} ${when(askedMs)} at an estimated cost of ${cost}${until}`,
+    `asked for by ${askedBy} ${when(askedMs)} at an estimated cost of ${paid(cost)}${until}`,
     ...levels.map(({ by, why }, level) => {
       const wanted = typeof by === "string" ? by : by.join(" or ")
       const decided = decisions.find((one) => one.level === level)
@@ -170,23 +196,23 @@ function approvalOf({ approval }: WorkOrder): readonly string[] {
   ]
 }
 
-function bidsOf({ bids }: WorkOrder): readonly string[] {
+function bidsOf({ bids }: WorkOrder, paid: Paid): readonly string[] {
   return bids
     .toSorted((a, b) => a.amount - b.amount)
     .map(
       ({ contractor, amount, hours: needed, state, note, document }) =>
-        `${contractor}: ${amount}${needed === null ? "" : ` for ${needed} h`}, ${state}${document === null ? "" : `, see ${document}`}${tail(note)}`,
+        `${contractor}: ${paid(amount)}${needed === null ? "" : ` for ${needed} h`}, ${state}${document === null ? "" : `, see ${document}`}${tail(note)}`,
     )
 }
 
-function needsOf({ job }: WorkOrder): readonly string[] {
+function needsOf({ job }: WorkOrder, paid: Paid): readonly string[] {
   const lists: readonly Fact[] = some([
     ["skills", job.skills.join(", ")],
     ["qualifications", job.qualifications.join(", ")],
     ["tools", job.tools.join(", ")],
     ["documents", job.documents.join(", ")],
     ["phases", job.phases.join(", then ")],
-    ["services", job.services === 0 ? null : String(job.services)],
+    ["services", job.services === 0 ? null : paid(job.services)],
     ["safety", job.safety === "critical" ? "critical" : null],
     ["shutdown", job.shutdown ? "the asset must stand still" : null],
     ["verification", job.verification ? "by somebody else than who did it" : null],
@@ -247,7 +273,7 @@ function permitsOf({ job, work }: WorkOrder): readonly string[] {
   })
 }
 
-function partsOf({ job, work }: WorkOrder): readonly string[] {
+function partsOf({ job, work }: WorkOrder, paid: Paid): readonly string[] {
   return [
     ...job.materials.map(
       ({ part, quantity, store }) =>
@@ -256,15 +282,16 @@ function partsOf({ job, work }: WorkOrder): readonly string[] {
     ...work.reserved.map(({ part, quantity, store }) => `reserved: ${quantity} of ${part} in ${store}`),
     ...work.parts.map(
       ({ part, quantity, store, unitCost, by, atMs }) =>
-        `used: ${quantity} of ${part} from ${store} at ${unitCost}, by ${by} ${when(atMs)}`,
+        `used: ${quantity} of ${part} from ${store} at ${paid(unitCost)}, by ${by} ${when(atMs)}`,
     ),
   ]
 }
 
-function labourOf({ work: { labour } }: WorkOrder): readonly string[] {
-  return labour.map(({ person, craft, kind, rate, startMs, endMs }) => {
+function labourOf({ work: { labour } }: WorkOrder, paid: Paid): readonly string[] {
+  const byTime = labour.toSorted((a, b) => a.startMs - b.startMs)
+  return byTime.map(({ person, craft, kind, rate, startMs, endMs }) => {
     const took = endMs === null ? "running" : hours(endMs - startMs)
-    return `${span(startMs, endMs)}  ${person}${craft === null ? "" : `, ${craft}`}: ${kind}, ${took} at ${rate}`
+    return `${span(startMs, endMs)}  ${person}${craft === null ? "" : `, ${craft}`}: ${kind}, ${took} at ${paid(rate)}`
   })
 }
 
@@ -275,9 +302,10 @@ function attemptsOf({ work: { attempts } }: WorkOrder): readonly string[] {
   )
 }
 
-function closingOf({
-  closing: { finding, verdict, verified, signOff, warranty, cost },
-}: WorkOrder): readonly string[] {
+function closingOf(
+  { closing: { finding, verdict, verified, signOff, warranty, cost } }: WorkOrder,
+  paid: Paid,
+): readonly string[] {
   const found =
     finding &&
     [finding.problem, finding.mechanism, finding.cause, finding.remedy].map((code) => code ?? "-").join(", ")
@@ -295,10 +323,13 @@ function closingOf({
     ],
     [
       "warranty",
-      warranty &&
-        `${warranty.claimed ? "claimed" : "not claimed"}, ${warranty.covered ? "covered" : "not covered"}: ${warranty.why}`,
+      warranty && `${warranty.claimed ? "claimed" : "not claimed"}, by ${warranty.by} (${warranty.why})`,
     ],
-    ["cost", cost && `${cost.total} (labour ${cost.labour}, parts ${cost.parts}, services ${cost.services})`],
+    [
+      "cost",
+      cost &&
+        `${paid(cost.total)} (labour ${paid(cost.labour)}, parts ${paid(cost.parts)}, services ${paid(cost.services)})`,
+    ],
   ]).map(([title, text]) => `${title}: ${text}`)
 }
 

@@ -5,6 +5,7 @@ import type { ResultOf } from "../operations.ts"
 import { print, table, when } from "../output.ts"
 import { answer, asker, type Surroundings, wholeNumberFrom } from "../shared.ts"
 import { addBoard } from "./board.ts"
+import { lateColumn } from "./late.ts"
 import { addOrderCommands } from "./order-commands.ts"
 import { showOrder } from "./order-sheet.ts"
 import { addOrderRequests } from "./requests.ts"
@@ -67,6 +68,7 @@ function showList({ orders, next }: ResultOf<"orders.list">): void {
       { title: "ASSET", of: ({ asset }) => asset },
       { title: "REQUESTED", of: ({ requestedMs }) => when(requestedMs) },
       { title: "DUE", of: ({ dueMs }) => when(dueMs) },
+      ...lateColumn(orders),
       { title: "TITLE", of: ({ title }) => title },
     ]),
   )

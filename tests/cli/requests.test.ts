@@ -127,3 +127,42 @@ test("a code is made, is used without an account, tells how it goes, and is revo
   expect(await fails("cora", "requests", "progress", "1")).toMatchObject({ code: "NOT_FOUND" })
   expect(await say("paul", "audit")).toContain("code.revoke")
 })
+
+test("an order that was worked on shows who agreed, who did what, what it took, and how it ended", async () => {
+  const { say } = await plant()
+  const orders = (who: string, ...words: string[]) => say(who, "orders", ...words)
+  const fields = ["--field", "noise=no", "--field", "leak=drops"]
+  await orders("rita", "new", "--asset", "P-101", "--template", "pump-repair", ...fields)
+  await orders("paul", "edit", "1", "--services", "600")
+  await orders("paul", "submit", "1")
+  await orders("sara", "approve", "1", "--comment", "before the season")
+  await orders("paul", "plan", "1", "--start", "2999-01-01T06:00Z", "--finish", "2999-01-01T10:00Z")
+  await orders("paul", "assign", "1", "--to", "tina")
+  await orders("paul", "dispatch", "1")
+  await orders("tina", "acknowledge", "1")
+  await orders("ella", "grant-permit", "1", "--permit", "lock-out", "--number", "LO-7")
+  await orders("tina", "start", "1")
+  await orders("tina", "start-labour", "1")
+  await orders("tina", "task", "1", "--task", "isolate", "find", "mend")
+  await orders("tina", "check", "1", "--check", "dry", "--value", "no")
+  await orders("tina", "check", "1", "--check", "vibration", "--value", "2.5")
+  await orders("tina", "return-permit", "1", "--permit", "lock-out")
+  await orders("tina", "complete", "1", "--note", "new gasket")
+  await orders("paul", "finding", "1", "--problem", "PUMP-LEAK")
+  const shown = linesOf(await orders("ada", "show", "1")).map((line) => line.trim())
+  for (const line of [
+    "assigned   tina",
+    "planned    2999-01-01 06:00 to 2999-01-01 10:00",
+    expect.stringMatching(/^1\. supervisor \(.*\): approved by sara .*: before the season$/),
+    expect.stringMatching(/^mend\. Mend it .* done by tina /),
+    expect.stringMatching(/^dry\. No leak at operating pressure: no, failed, by tina .*, raised WO-000002$/),
+    expect.stringMatching(/^lock-out .*: LO-7, granted by ella .*, returned by tina /),
+    expect.stringMatching(/ {2}tina, mechanic: work, 0 h at 58\.00 EUR$/),
+    expect.stringMatching(/^1\. .*: fixed$/),
+    expect.stringMatching(/^finding: PUMP-LEAK, /),
+    expect.stringMatching(/^to be taken on by .*, taken on /),
+    "WO-000002  requested: P-101 leaks again after its repair",
+  ]) {
+    expect(shown).toContainEqual(line)
+  }
+})

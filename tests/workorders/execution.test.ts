@@ -4,7 +4,7 @@ import type { OpenOrder } from "../../core/orders.ts"
 import type { CommandName } from "../../workorders/life-cycle.ts"
 import type { WorkOrderTables } from "../../workorders/tables.ts"
 import { office, people } from "./office.ts"
-import { at } from "./requests.ts"
+import { at, settle, take } from "./requests.ts"
 
 /** Tina is a mechanic and Theo has no craft; only Tina may work live. */
 const plant = `${people
@@ -88,6 +88,16 @@ test("who was on the way when the order went to somebody else has no clock runni
   clock.atMs = at(1)
   await done("paul", "assign", { to: ["carl"] })
   expect((await order()).work.labour).toMatchObject([{ person: "tina", endMs: at(1) }])
+})
+
+test("an order that the plant itself settles has no clock running either", async () => {
+  const { done, database, order } = await reached("acknowledged")
+  await done("tina", "start-labour", { kind: "travel" })
+  await done("tina", "start-downtime")
+  await take(database, settle(5))
+  const { state, work } = await order()
+  expect(state).toBe("completed")
+  expect([...work.labour, ...work.downtime]).toMatchObject([{ endMs: at(5) }, { endMs: at(5) }])
 })
 
 test("a clock that ran on by mistake is stopped when the work ended, with the reason", async () => {

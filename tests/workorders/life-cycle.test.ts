@@ -120,3 +120,18 @@ test("an input that does not fit is refused with where and what was expected", a
     message: expect.stringMatching(/triage: .*urgency[\s\S]*priority/),
   })
 })
+
+test("a triage names a component that the asset has, and leaves what is specialised to those who may relax it", async () => {
+  const { order, perform, get } = await office()
+  const { number } = await order(1, { type: "specialised" })
+  await expect(perform("paul", number, "triage", { component: "impeller" })).rejects.toMatchObject({
+    code: "USAGE",
+    message: 'P-101 has no component "impeller": expected one of bearing, seal',
+  })
+  await expect(perform("paul", number, "triage", { type: "reactive" })).rejects.toMatchObject({
+    code: "NOT_POSSIBLE",
+    message: expect.stringContaining("a supervisor or admin may say that it is not"),
+  })
+  await perform("sara", number, "triage", { type: "reactive", component: "seal" })
+  expect(await get(number)).toMatchObject({ type: "reactive", component: "seal", state: "triaged" })
+})

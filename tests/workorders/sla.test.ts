@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import type { WorkOrder } from "../../core/orders.ts"
+import { createOrderAudit } from "../../workorders/audit-check.ts"
 import { changed, type KeptOrder } from "../../workorders/change.ts"
 import { fromRow, toRow } from "../../workorders/rows.ts"
 import { escalation } from "../../workorders/sla.ts"
@@ -200,7 +201,7 @@ test("the clock tells each of them once, in the order's history, also after a re
   expect(await before.desk.tick(respondBy - 1)).toBe(0)
   expect(await before.desk.tick(respondBy)).toBe(1)
   await before.database.close()
-  const { desk, queries } = await office(plant, path)
+  const { desk, queries, database } = await office(plant, path)
   expect(await desk.tick(respondBy)).toBe(0)
   expect(await desk.tick(completeBy)).toBe(2)
   const { history, order } = await queries.get("1")
@@ -214,6 +215,7 @@ test("the clock tells each of them once, in the order's history, also after a re
     "response 1 admin",
     "completion 0 supervisor",
   ])
+  expect(await createOrderAudit(database).check({})).toMatchObject({ entries: 4, flaws: [] })
 })
 
 test("an order asked for before a plant file was applied has no targets", async () => {

@@ -79,7 +79,7 @@ test("planning an order sets its materials aside in the first store of the site 
     { part: "bearing", quantity: 3, store: "main" },
   ])
   expect(await done("paul", number, "plan", { startMs: at(1), finishMs: at(2) })).toBe(
-    "2026-01-01T01:00:00.000Z to 2026-01-01T02:00:00.000Z; set aside 2 seal in van, 3 bearing in main",
+    "2026-01-01T01:00Z to 2026-01-01T02:00Z; set aside 2 seal in van, 3 bearing in main",
   )
   expect(await levels()).toMatchObject({
     "seal in main": [1, 0],

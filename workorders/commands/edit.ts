@@ -6,6 +6,7 @@ import type { Plant } from "../../core/plant.ts"
 import { name, priority, timeMs } from "../../core/vocabulary.ts"
 import { componentOf } from "../component.ts"
 import { estimatedCost, money } from "../money.ts"
+import { minute } from "../spans.ts"
 import { title as oneLine } from "../title.ts"
 import { withdraw } from "./approval.ts"
 import { beforeTheEnd, command, refuse } from "./command.ts"
@@ -104,8 +105,8 @@ export const postpone = command({
   run(order, { dueMs, reason: why }, context) {
     const { actor, atMs } = context
     const { number, job } = order
-    if (dueMs === order.dueMs) refuse(`${number} is due ${iso(dueMs)} already`)
-    if (dueMs < atMs) refuse(`${iso(dueMs)} is past: give a date that is still to come`)
+    if (dueMs === order.dueMs) refuse(`${number} is due ${minute(dueMs)} already`)
+    if (dueMs < atMs) refuse(`${minute(dueMs)} is past: give a date that is still to come`)
     if (job.obligation !== null || order.type === "specialised") {
       const because =
         job.obligation === null
@@ -122,7 +123,7 @@ export const postpone = command({
     return {
       order: { ...order, dueMs, postponed: [...order.postponed, moved] },
       event: "postponed",
-      note: `due ${iso(dueMs)} instead of ${iso(order.dueMs)}${why === "" ? "" : `: ${why}`}`,
+      note: `due ${minute(dueMs)} instead of ${minute(order.dueMs)}${why === "" ? "" : `: ${why}`}`,
     }
   },
 })
@@ -165,7 +166,13 @@ function inWords(value: unknown): string {
   return line.length <= wordsAtMost ? line : `${line.slice(0, wordsAtMost - 1)}…`
 }
 
-const oneOf = (value: unknown) => (typeof value === "object" ? JSON.stringify(value) : String(value))
+/** Of materials "2 6205", of a procedure "SOP-12 C". */
+function oneOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value)
+  const { quantity, part, store, ...rest } = value as Readonly<Record<string, unknown>>
+  const from = store === undefined ? undefined : `from ${store}`
+  return [quantity, part, from, ...Object.values(rest)].filter((one) => one !== undefined).join(" ")
+}
 
 function mustKnowParts({ job }: WorkOrder, { parts, stores }: Plant): void {
   for (const { part, store } of job.materials) {
@@ -213,8 +220,4 @@ function mustStayApproved(before: WorkOrder, after: WorkOrder, plant: Plant): vo
     refuse(
       `${number} was submitted for approval at ${money(approval.cost, plant)}, and this would make it ${money(cost, plant)}: ${todo}`,
     )
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

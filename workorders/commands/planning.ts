@@ -2,23 +2,32 @@ import { z } from "zod"
 import type { WorkOrder } from "../../core/orders.ts"
 import { timeMs } from "../../core/vocabulary.ts"
 import { withoutClocks } from "../readiness.ts"
+import { minute, spanText } from "../spans.ts"
 import { reserveMaterials } from "../stock.ts"
 import { type Context, command, refuse, withNote } from "./command.ts"
 import { personOf } from "./people.ts"
 
-const note = z.string().max(2000).default("")
-const people = z.array(z.string().min(1).max(128)).min(1).max(100)
+const note = z.string().max(2000).default("").describe("what is to be known of it")
+const people = z
+  .array(z.string().min(1).max(128))
+  .min(1)
+  .max(100)
+  .describe("who, by their ids; they hold the qualifications that it takes")
 
 export const plan = command({
   summary: "say when the work is to be done",
   roles: ["planner", "supervisor", "admin"],
   from: ["approved", "planned", "assigned"],
   to: ["planned", "assigned"],
-  input: z.strictObject({ startMs: timeMs, finishMs: timeMs, note }),
+  input: z.strictObject({
+    startMs: timeMs.describe("when it is to begin"),
+    finishMs: timeMs.describe("when it is to be done"),
+    note,
+  }),
   run(order, { startMs, finishMs, note: said }, context) {
     if (finishMs <= startMs) refuse("the work can't end before it starts: give a later end")
-    const when = `${iso(startMs)} to ${iso(finishMs)}`
-    const late = finishMs > order.dueMs ? `, after it is due (${iso(order.dueMs)})` : ""
+    const when = spanText({ startMs, endMs: finishMs })
+    const late = finishMs > order.dueMs ? `, after it is due (${minute(order.dueMs)})` : ""
     const { work, effects, told } = reserveMaterials(order, context)
     return {
       order: {
@@ -80,13 +89,9 @@ export function mustBeFit(id: string, order: WorkOrder, context: Pick<Context, "
 type Skills = readonly (string | { readonly skill: string; readonly until: string })[]
 
 /** A skill with a date counts up to and with that day (UTC). */
-export function holds(skills: Skills, needed: string, atMs: number): boolean {
-  const today = iso(atMs).slice(0, 10)
+function holds(skills: Skills, needed: string, atMs: number): boolean {
+  const today = new Date(atMs).toISOString().slice(0, 10)
   return skills.some((one) =>
     typeof one === "string" ? one === needed : one.skill === needed && one.until >= today,
   )
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

@@ -60,8 +60,7 @@ export const editTask = command({
       refuse(`say what to change of task ${id}: its title, hours, craft, after or phase`)
     if (before === undefined && given.title === undefined)
       refuse(`${order.number} has no task ${id}: give a title to add it, or name one of ${namesOf(order)}`)
-    if (own(order.work.tasks, id) !== undefined)
-      refuse(`task ${id} is ${own(order.work.tasks, id)?.state}: open it again first`)
+    mustBeOpen(order, id)
     const { crafts } = revision.plant
     if (given.craft !== undefined && !crafts.some((one) => one.id === given.craft))
       refuse(
@@ -96,8 +95,7 @@ export const assignTask = command({
   }),
   run(order, { task: id, to, note: said }, context) {
     const one = taskOf(order, id)
-    if (own(order.work.tasks, id) !== undefined)
-      refuse(`task ${id} is ${own(order.work.tasks, id)?.state}: open it again first`)
+    mustBeOpen(order, id)
     if (to !== undefined) mustBeFit(to, order, context)
     const { assignee: _before, ...rest } = one
     const edited: Task = to === undefined ? rest : { ...rest, assignee: to }
@@ -120,6 +118,11 @@ function taskOf(order: WorkOrder, id: string): Task {
 
 function namesOf({ job }: WorkOrder): string {
   return job.tasks.map(({ id }) => id).join(", ")
+}
+
+function mustBeOpen({ work }: WorkOrder, id: string): void {
+  const before = own(work.tasks, id)
+  if (before !== undefined) refuse(`task ${id} is ${before.state}: open it again first`)
 }
 
 function mustBeTheirs(order: WorkOrder, { id, assignee }: Task, context: Context): void {

@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { orderType, priority } from "../../core/vocabulary.ts"
 import { isOpen } from "../change.ts"
+import { componentOf } from "../component.ts"
 import { finishedWork } from "../readiness.ts"
 import { command, refuse, withNote } from "./command.ts"
 
@@ -12,12 +13,20 @@ export const triage = command({
   from: ["requested"],
   to: ["triaged"],
   input: z.strictObject({
-    type: orderType.optional(),
-    priority: priority.optional(),
-    component: z.string().min(1).max(128).optional(),
+    type: orderType.optional().describe("what kind of work it is"),
+    priority: priority.optional().describe("1, the most urgent, to 5"),
+    component: z.string().min(1).max(128).optional().describe("the part of the asset that it is about"),
     note,
   }),
-  run(order, input, { actor }) {
+  run(order, input, { actor, asset, person, revision }) {
+    if (input.component !== undefined && asset !== undefined)
+      componentOf(input.component, asset, revision.plant)
+    const mayRelax =
+      person === undefined || person.roles.some((role) => role === "supervisor" || role === "admin")
+    if (order.type === "specialised" && (input.type ?? order.type) !== "specialised" && !mayRelax)
+      refuse(
+        `${order.number} is specialised, which keeps its due date: a supervisor or admin may say that it is not`,
+      )
     const urgency = input.priority ?? order.priority
     const because =
       input.priority === undefined || input.priority === order.priority

@@ -1,0 +1,61 @@
+import { readFile, writeFile } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { expect, test, vi } from "vitest"
+import { bottling } from "./cli/bottling.ts"
+import { commandsIn, stepsIn, withOutputs } from "./tour.ts"
+
+const root = resolve(import.meta.dirname, "..")
+/** Each goes on where the one before it ended. */
+const tours = ["planner", "technician", "supervisor", "auditor"]
+/** UPDATE_TOURS=1 writes what is printed into the tours instead of comparing it. */
+const isUpdate = process.env.UPDATE_TOURS === "1"
+
+test("the tours print what they show", { timeout: 180_000 }, async () => {
+  const plant = await bottling("2026-03-30T06:00Z", null)
+  for (const tour of tours) {
+    const path = join(root, `docs/tours/${tour}.md`)
+    const document = await readFile(path, "utf8")
+    const printed: string[] = []
+    for (const step of stepsIn(document)) {
+      if (step.clock !== undefined) await plant.at(step.clock)
+      if (step.output === undefined) continue
+      printed.push(await outputOf(commandsIn(step), step.output))
+      if (!isUpdate) expect(printed.at(-1), `${tour}: ${step.commands}`).toBe(step.output)
+    }
+    expect(printed.length).toBeGreaterThan(4)
+    if (isUpdate) await writeFile(path, withOutputs(document, printed))
+  }
+
+  /** What plans ask for follows the clock in a moment: only looking can be done again until it is there. */
+  async function outputOf(lines: readonly string[], shown: string): Promise<string> {
+    let output = ""
+    const isLook = lines.every((line) => / (list|show|board|progress) /.test(line))
+    await vi
+      .waitFor(
+        async () => {
+          output = ""
+          for (const line of lines) output += await printedBy(line)
+          if (isLook && output !== shown) throw new Error("not yet")
+        },
+        { timeout: isUpdate ? 2000 : 20_000, interval: 50 },
+      )
+      .catch(() => {})
+    return output
+  }
+
+  /** As a terminal shows it: why a command fails as well. */
+  async function printedBy(line: string): Promise<string> {
+    const [, command] = /^npx millwright (.*)$/.exec(line) ?? []
+    if (command === undefined) throw new Error(`a tour has only commands of millwright: ${line}`)
+    const { out, error, failure } = await plant.run(here(command))
+    const all = `${out}${error}${failure instanceof Error ? `millwright: ${failure.message}\n` : ""}`
+    return all.replaceAll(`${plant.directory}/`, "").replaceAll(`${root}/`, "")
+  }
+
+  /** Files are read where the example is, and written where nothing else is. */
+  function here(command: string): string {
+    return command
+      .replace(/(?<=\s)examples\//, `${root}/examples/`)
+      .replace(/(?<=--out )(\S+)/, `${plant.directory}/$1`)
+  }
+})
