@@ -3,7 +3,7 @@ import type { App } from "../app.ts"
 import { MillwrightError } from "../core/errors.ts"
 import type { Role } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
-import { name, timeMs } from "../core/vocabulary.ts"
+import { dateMs, name } from "../core/vocabulary.ts"
 import { operation } from "./operation.ts"
 
 /** Who may read all that anybody did. */
@@ -25,8 +25,8 @@ export const auditOperations = {
     z.object({
       asset: name.optional(),
       site: name.optional(),
-      fromMs: timeMs.optional(),
-      toMs: timeMs.optional(),
+      fromMs: dateMs.optional(),
+      toMs: dateMs.optional(),
       after: z.string().optional(),
     }),
     async (app, { after, ...filter }, actor) => {

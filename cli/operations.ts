@@ -82,6 +82,9 @@ export const operations = {
   ),
   ...requestOperations,
   ...stockOperations,
+  "budgets.list": operation(z.object({ year: z.number().int().optional() }), (app, filter, actor) =>
+    app.workorders.budgets(filter, actor),
+  ),
   "orders.verify": operation(z.object({ order: z.string() }), async (app, { order: wanted }) => {
     const { order, findingCount } = await app.workorders.get(wanted)
     const findings = await verifyFindings(order.asset, order.findings, { store: app.store, plant: app.plant })

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { Command } from "commander"
 import { addAlarms } from "./commands/alarms.ts"
 import { addAudit } from "./commands/audit.ts"
+import { addBudgets } from "./commands/budgets.ts"
 import { addDeadLetters } from "./commands/dead-letters.ts"
 import { addDemo } from "./commands/demo.ts"
 import { addDetections } from "./commands/detections.ts"
@@ -43,6 +44,7 @@ export function program(surroundings: Surroundings): Command {
   addRequests(root, surroundings)
   addCodes(root, surroundings)
   addStock(root, surroundings)
+  addBudgets(root, surroundings)
   addVerify(root, surroundings)
   addDetections(root, surroundings)
   addAlarms(root, surroundings)

@@ -2,8 +2,14 @@
 import { z } from "zod"
 import { name, priority } from "./vocabulary.ts"
 
-const text = z.string().min(1).max(2000)
-const key = z.string().min(1).max(64)
+const textLength = 2000
+const text = z.string().min(1).max(textLength)
+/** What is done is kept by these: a record loses the one that JavaScript keeps for itself. */
+const key = z
+  .string()
+  .min(1)
+  .max(64)
+  .refine((one) => one !== "__proto__", "expected another id")
 const hours = z.number().positive().max(10_000)
 
 const task = z.strictObject({
@@ -165,9 +171,10 @@ export function jobOf(template: Job): Job {
 
 /** The same job with the words of its tasks and checks filled in. */
 export function worded(job: Job, fillIn: (text: string) => string): Job {
+  const filled = (text: string) => fillIn(text).slice(0, textLength)
   return {
     ...job,
-    tasks: job.tasks.map((one) => ({ ...one, title: fillIn(one.title) })),
-    checklist: job.checklist.map((one) => ({ ...one, text: fillIn(one.text) })),
+    tasks: job.tasks.map((one) => ({ ...one, title: filled(one.title) })),
+    checklist: job.checklist.map((one) => ({ ...one, text: filled(one.text) })),
   }
 }

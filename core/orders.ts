@@ -285,6 +285,8 @@ export const verdicts = ["confirmed", "false-alarm", "other-fault", "undetermine
 
 /** What was found and decided at the end; each part is null until it is. */
 const closing = z.object({
+  /** Who said that the work is done; null also where the plant itself told so. */
+  completed: z.object({ by: person, atMs: timeMs }).nullable(),
   /** By the lists of the asset's class; ISO 14224 calls them failure mode, mechanism, cause, and maintenance activity. */
   finding: z
     .object({
@@ -312,6 +314,7 @@ const closing = z.object({
 export type Closing = z.infer<typeof closing>
 
 export const notClosed: Closing = {
+  completed: null,
   finding: null,
   verdict: null,
   verified: null,
@@ -324,7 +327,7 @@ const escalationStep = { of: z.enum(["response", "completion"]), step: count, to
 
 /** Until when somebody must have taken the order on, and have done it; who was told that it is late. */
 const sla = z.object({
-  /** When these targets were set: with the order, or with its newest priority. */
+  /** When these targets were set: with the order, its newest priority, or when it was opened again. */
   setMs: timeMs,
   respondByMs: timeMs,
   completeByMs: timeMs,

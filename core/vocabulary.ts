@@ -10,6 +10,10 @@ export const name = z.string().regex(namePattern, "expected 1 to 128 letters, di
 
 export const timeMs = z.number().int()
 
+const farthestMs = 8.64e15
+/** A time that somebody states: as far as a date reaches. What the product keeps may also be "never". */
+export const dateMs = timeMs.min(-farthestMs).max(farthestMs)
+
 /** As OPC UA tells them apart: good is trusted, uncertain is used with a mark, bad is kept but never decides. */
 const quality = z.enum(["good", "uncertain", "bad"])
 export type Quality = z.infer<typeof quality>

@@ -1,4 +1,3 @@
-/** Documents that are walked: blocks of commands, each with what it prints under it. */
 /** One block of `sh`, and the block of `text` under it, if there is one. */
 export type Step = {
   /** Set before it by `<!-- clock 2026-03-02T08:00Z -->`. */

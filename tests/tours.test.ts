@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
+import { systemClock } from "../core/clock.ts"
 import { bottling } from "./cli/bottling.ts"
 import { commandsIn, stepsIn, withOutputs } from "./tour.ts"
 
@@ -28,19 +29,13 @@ test("the tours print what they show", { timeout: 180_000 }, async () => {
 
   /** What plans ask for follows the clock in a moment: only looking can be done again until it is there. */
   async function outputOf(lines: readonly string[], shown: string): Promise<string> {
-    let output = ""
     const isLook = lines.every((line) => / (list|show|board|progress) /.test(line))
-    await vi
-      .waitFor(
-        async () => {
-          output = ""
-          for (const line of lines) output += await printedBy(line)
-          if (isLook && output !== shown) throw new Error("not yet")
-        },
-        { timeout: isUpdate ? 2000 : 20_000, interval: 50 },
-      )
-      .catch(() => {})
-    return output
+    for (let tries = isUpdate ? 5 : 200; ; tries -= 1) {
+      let output = ""
+      for (const line of lines) output += await printedBy(line)
+      if (!isLook || output === shown || tries === 0) return output
+      await systemClock.sleep(100)
+    }
   }
 
   /** As a terminal shows it: why a command fails as well. */

@@ -8,7 +8,7 @@ import type { WorkOrder } from "../core/orders.ts"
 import type { Context, Effect } from "./commands/command.ts"
 import { actualCost, money, toCents } from "./money.ts"
 
-type Settled = { readonly order: WorkOrder; readonly effects: readonly Effect[] }
+export type Settled = { readonly order: WorkOrder; readonly effects: readonly Effect[] }
 type Books = Pick<Context, "atMs" | "revision" | "budget">
 
 /** The budget's figures, in a sentence, where it does not cover this cost beside all else. */

@@ -124,8 +124,8 @@ function isUnfounded({ order, findingCount }: KeptOrder): boolean {
   return [...newest.values()].every((kind) => kind === "withdrawn")
 }
 
-/** Findings are in the order itself. */
-function contentOf(request: OpenOrder | AmendOrder): unknown {
+/** What the history keeps of a request: its findings are in the order itself. */
+export function contentOf(request: OpenOrder | AmendOrder): unknown {
   if (request.kind === "open") return { ...request, findings: request.findings.length }
   const { episode, sequence } = request.finding
   return { ...request, finding: { episode, sequence } }

@@ -9,6 +9,7 @@ import { type WorkOrder, workOrder } from "../core/orders.ts"
 import { problems, type Role } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
 import { OrderBook } from "./book.ts"
+import { canonical } from "./chain.ts"
 import { changed, type KeptOrder, system } from "./change.ts"
 import { byTheClock } from "./clockwork.ts"
 import type { Command, Context, Step } from "./commands/command.ts"
@@ -22,6 +23,7 @@ import { last, save } from "./save.ts"
 import { withSla } from "./sla.ts"
 import type { WorkOrderTables } from "./tables.ts"
 import { selectDue } from "./timers.ts"
+import { assignedTo } from "./workers.ts"
 
 /** Drawn once at random. */
 const namespace = "a0c9d7c1-0a4f-4d0b-8a55-0c4f8e2c1f6d"
@@ -134,18 +136,18 @@ async function perform(
   const kept = await load(trx, ask.order)
   if (kept === undefined) throw new MillwrightError("NOT_FOUND", `there is no work order ${ask.order}`)
   const { order } = kept
-  const before = await doneBefore(trx, ask, order)
+  const detail = { command: ask.command, input: command.kept?.(ask.input) ?? ask.input }
+  const before = await doneBefore(trx, ask, asker, order, canonical(detail))
   if (before !== undefined) return before
   if (byTheClock(order, asker.atMs, revision) !== undefined) return undefined
+  checkRight(command, order, revision, asker.actor)
   if (ask.version !== undefined && ask.version !== order.version)
     throw await conflict(trx, order, ask.version)
-  checkRight(command, order, revision, asker.actor)
   if (!command.from.includes(order.state)) throw illegal(order, ask.command)
   const step = command.run(order, ask.input, await contextFor(trx, ask, asker, command, kept, revision))
   if (step.order.state !== order.state && !(command.to ?? []).includes(step.order.state))
     throw new Error(`${ask.command} led from ${order.state} to ${step.order.state}, which it may not`)
   checkBounds(step.order)
-  const detail = { command: ask.command, input: command.kept?.(ask.input) ?? ask.input }
   return write(trx, kept, step, { ...asker, what: ask.command, detail, id: ask.id, partitions, revision })
 }
 
@@ -195,18 +197,27 @@ async function load(trx: Trx, idOrNumber: string): Promise<KeptOrder | undefined
 }
 
 /** What was answered when the command came first; the order is as it is now. */
-async function doneBefore(trx: Trx, { id }: Ask, order: WorkOrder): Promise<Done | undefined> {
+async function doneBefore(
+  trx: Trx,
+  { id }: Ask,
+  { actor }: Asker,
+  order: WorkOrder,
+  detail: string,
+): Promise<Done | undefined> {
   if (id === undefined) return undefined
   const known = await trx.selectFrom("order_command").selectAll().where("id", "=", id).executeTakeFirst()
   if (known === undefined) return undefined
-  if (known.order_id !== order.id)
-    throw new MillwrightError("USAGE", `the command id ${id} was used for another order: make a new one`)
+  const usedFor = (what: string) =>
+    new MillwrightError("USAGE", `the command id ${id} was used for ${what}: make a new one`)
+  if (known.order_id !== order.id) throw usedFor("another order")
   const entry = await trx
     .selectFrom("order_history")
-    .select("note")
+    .select(["actor", "detail", "note"])
     .where("order_id", "=", order.id)
     .where("sequence", "=", known.sequence)
     .executeTakeFirstOrThrow()
+  if (entry.actor !== actor) throw usedFor("somebody else's command")
+  if (entry.detail !== detail) throw usedFor(`another command to ${order.number}`)
   return { order, note: entry.note, repeated: true }
 }
 
@@ -246,7 +257,7 @@ function checkRight(
   const held: readonly Role[] = plant.people.find(({ id }) => id === actor)?.roles ?? []
   const able = held.filter((role) => roles.includes(role))
   if (able.length === 0 || able.some((role) => !assigned.includes(role))) return
-  const own = [...order.assignees, ...order.job.tasks.flatMap(({ assignee }) => assignee ?? [])]
+  const own = assignedTo(order)
   if (own.includes(actor)) return
   throw new MillwrightError(
     "NOT_ALLOWED",

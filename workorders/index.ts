@@ -9,6 +9,7 @@ import { type AssetCodes, createAssetCodes } from "./asset-codes.ts"
 import { type AttachmentQueries, attachmentQueries } from "./attachments.ts"
 import { createOrderAudit, type OrderAudit } from "./audit-check.ts"
 import type { Outcome } from "./book.ts"
+import { type BudgetDesk, createBudgetDesk } from "./budget-desk.ts"
 import { createDesk, type Desk } from "./desk.ts"
 import { intakeQueue, takeRequests } from "./intake.ts"
 import { workOrderMetrics } from "./metrics.ts"
@@ -27,6 +28,7 @@ export type WorkOrders = Stage &
   OrderQueries &
   AttachmentQueries &
   RelatedQueries &
+  BudgetDesk &
   Omit<Desk, "tick"> & {
     readonly requests: RequestDesk & PublicRequests
     readonly codes: AssetCodes
@@ -159,6 +161,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
     ...orderQueries(database),
     ...attachmentQueries(database),
     ...relatedQueries(database),
+    ...createBudgetDesk(deskOptions),
     ...desk,
     perform(ask, asker) {
       tell(asker.atMs)

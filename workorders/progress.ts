@@ -44,10 +44,10 @@ const words: Readonly<Record<Exclude<Stage, "planned">, string>> = {
   declined: "will not be done: ask at the plant for the reason",
 }
 
-/** `goesOn`: the order that deals with it, where this one was a duplicate. */
-export function progressOf(order: WorkOrder, goesOn: WorkOrder | undefined, timeZone: string): Progress {
+/** `goesOn`: the order that deals with it, which is another one where this one was a duplicate. */
+export function progressOf(order: WorkOrder, goesOn: WorkOrder, timeZone: string): Progress {
   const { number, asset, requestedMs } = order
-  const { state, planned, finishedMs } = goesOn ?? order
+  const { state, planned, finishedMs } = goesOn
   // Work can be assigned without a plan of when.
   const stage = stages[state] === "planned" && planned === null ? "approved" : stages[state]
   const plannedMs = stage === "planned" ? (planned?.startMs ?? null) : null

@@ -1,6 +1,6 @@
 /** Requests of people without an account, who have the code on an asset; and how all who asked are told of progress. */
 import { createHash } from "node:crypto"
-import type { Transaction } from "kysely"
+import type { Kysely, Transaction } from "kysely"
 import { v5 as uuidv5 } from "uuid"
 import type { Revision } from "../core/catalogue.ts"
 import type { Database } from "../core/db/database.ts"
@@ -92,11 +92,16 @@ export function createPublicRequests(options: {
           "NOT_FOUND",
           `there is no request "${tokenOrOrder}"${isToken ? "" : ` of "${actor}"`}: give the token that it was answered with, or the number of an order of your own`,
         )
-      const next =
-        order.duplicateOf === null ? undefined : await selectOrder(db, order.duplicateOf).executeTakeFirst()
-      return progressOf(order, next && fromRow(next).order, timeZoneOf(revision.plant, order.site))
+      return progressOf(order, await goesOnIn(db, order), timeZoneOf(revision.plant, order.site))
     },
   }
+}
+
+/** The order that deals with it: of a duplicate the first, which may be a duplicate of another one by now. */
+async function goesOnIn(db: Kysely<WorkOrderTables>, order: WorkOrder): Promise<WorkOrder> {
+  if (order.duplicateOf === null) return order
+  const next = await selectOrder(db, order.duplicateOf).executeTakeFirstOrThrow()
+  return goesOnIn(db, fromRow(next).order)
 }
 
 const tokenPattern = /^[\w-]{32}$/

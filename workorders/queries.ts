@@ -101,11 +101,13 @@ export function orderQueries(database: Database): OrderQueries {
       const columns: BoardColumn[] = []
       for (const state of boardStates) {
         const rows = await selectColumn(db(), state, site, limit).execute()
-        // A column that is not full has shown all that there is.
-        const count = rows.length < limit ? rows.length : await countIn(db(), state, site)
-        columns.push({ state, count, orders: rows.map(toSummary) })
+        columns.push({ state, count: rows.length, orders: rows.map(toSummary) })
       }
-      return columns
+      // A column that is not full has shown all that there is.
+      const full = columns.filter(({ count }) => count === limit).map(({ state }) => state)
+      const counts: ReadonlyMap<OrderState, number> =
+        full.length === 0 ? new Map() : await countsOf(db(), full, site)
+      return columns.map((column) => ({ ...column, count: counts.get(column.state) ?? column.count }))
     },
   }
 }
@@ -171,20 +173,18 @@ export function selectColumn(
   return site === undefined ? query : query.where("site", "=", site)
 }
 
-async function countIn(
+async function countsOf(
   db: Kysely<WorkOrderTables>,
-  state: OrderState,
+  states: readonly OrderState[],
   site: string | undefined,
-): Promise<number> {
+): Promise<ReadonlyMap<OrderState, number>> {
   const query = db
     .selectFrom("work_order")
-    .select(({ fn }) => fn.countAll<number | string>().as("orders"))
-    .where("state", "=", state)
-  const { orders } = await (site === undefined
-    ? query
-    : query.where("site", "=", site)
-  ).executeTakeFirstOrThrow()
-  return Number(orders)
+    .select(["state", ({ fn }) => fn.countAll<number | string>().as("orders")])
+    .where("state", "in", states)
+    .groupBy("state")
+  const rows = await (site === undefined ? query : query.where("site", "=", site)).execute()
+  return new Map(rows.map(({ state, orders }) => [state, Number(orders)]))
 }
 
 export function selectOrder(db: Kysely<WorkOrderTables>, idOrNumber: string) {

@@ -23,10 +23,15 @@ export function missingToComplete({ job, work }: WorkOrder): string[] {
     ...job.checklist
       .filter(({ id, required }) => required && own(work.checks, id) === undefined)
       .map(({ id, text }) => `check ${id} (${text}) is not answered`),
-    ...Object.entries(work.permits)
-      .filter(([, { returnedMs }]) => returnedMs === null)
-      .map(([kind, { number }]) => `the permit ${kind} (${number}) is not handed back`),
+    ...permitsOut({ work }),
   ]
+}
+
+/** One line for each permit that somebody still holds: no order ends with a lock on the machine. */
+export function permitsOut({ work }: Pick<WorkOrder, "work">): string[] {
+  return Object.entries(work.permits)
+    .filter(([, { returnedMs }]) => returnedMs === null)
+    .map(([kind, { number }]) => `the permit ${kind} (${number}) is not handed back ("return-permit")`)
 }
 
 /** It is about a fault, which an attempt mends or does not. */

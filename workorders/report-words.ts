@@ -1,5 +1,6 @@
 /** Who did what to an order, as reports put it. */
 import type { WorkOrder } from "../core/orders.ts"
+import { handsOf } from "./workers.ts"
 
 /** 2026-03-01T06:00:00Z; empty for none. */
 export function iso(ms: number | null): string {
@@ -7,12 +8,9 @@ export function iso(ms: number | null): string {
 }
 
 /** Who worked on it, and else whoever it is assigned to. */
-export function workersOf({ work, assignees }: WorkOrder): readonly string[] {
-  const hands = new Set([
-    ...work.labour.map(({ person }) => person),
-    ...Object.values(work.tasks).map(({ by }) => by),
-  ])
-  return hands.size > 0 ? [...hands] : assignees
+export function workersOf(order: WorkOrder): readonly string[] {
+  const hands = handsOf(order)
+  return hands.size > 0 ? [...hands] : order.assignees
 }
 
 export function decidersOf({ approval }: WorkOrder): readonly string[] {

@@ -11,8 +11,10 @@ import type { OpenOrder, Requester, WorkOrder } from "../core/orders.ts"
 import { type Asset, type Person, type Plant, problems, type Role, timeAllowed } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
 import type { Template } from "../core/plant-work.ts"
-import { name, orderType, priority, type Severity, timeMs } from "../core/vocabulary.ts"
+import { dateMs, name, orderType, priority, type Severity } from "../core/vocabulary.ts"
 import { fillIn, instant } from "../core/wording.ts"
+import { canonical } from "./chain.ts"
+import { contentOf } from "./change.ts"
 import { componentOf } from "./component.ts"
 import { inEffect } from "./in-effect.ts"
 import { intakeQueue, selectOpenOn, takeRequests } from "./intake.ts"
@@ -32,7 +34,7 @@ export const newOrder = z.strictObject({
   description: z.string().max(10_000).optional().describe("what is wrong or wanted"),
   component: name.optional().describe("the part of the asset that it is about"),
   priority: priority.optional().describe("1 (most urgent) to 5; by default the plant's for this asset"),
-  dueMs: timeMs.optional().describe("until when; by default by its priority"),
+  dueMs: dateMs.optional().describe("until when; by default by its priority"),
   customer: name.optional().describe("for which customer"),
   salesOrder: z.string().min(1).max(128).optional().describe("the customer's own order"),
   phases: z
@@ -92,8 +94,11 @@ export function createRequestDesk(options: {
       const revision = inEffect(newest)
       authorise(revision.plant, actor, askers)
       const order = uuidv5(JSON.stringify([actor, ask.id]), namespace)
-      const request = requestFor(ask, { order, actor, atMs, revision })
       return database.transaction<WorkOrderTables, Opened>(async (trx) => {
+        const before = await askedBefore(trx, order)
+        const request = requestFor(ask, { order, actor, atMs: before?.atMs ?? atMs, revision })
+        if (before !== undefined && before.detail !== canonical(contentOf(request)))
+          throw wrong(`the id ${ask.id} was used for another request of yours: make a new one`)
         const [outcome] = await takeRequests(trx, [request], partitions, revision)
         const row = await selectOrder(trx, order).executeTakeFirstOrThrow()
         const opened = fromRow(row).order
@@ -101,6 +106,16 @@ export function createRequestDesk(options: {
       }, intakeQueue)
     },
   }
+}
+
+/** When an order was asked for, and what was asked for then. */
+async function askedBefore(trx: Trx, order: string) {
+  return trx
+    .selectFrom("order_history")
+    .select(["at_ms as atMs", "detail"])
+    .where("order_id", "=", order)
+    .where("sequence", "=", 1)
+    .executeTakeFirst()
 }
 
 const similarAtMost = 10

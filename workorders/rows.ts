@@ -30,8 +30,23 @@ const details = workOrder.omit(columns)
 const findings = z.array(finding)
 const episodes = z.record(z.string(), z.number().int())
 
-/** An order without its findings: what a list shows. */
-export type OrderSummary = Omit<WorkOrder, "findings">
+const shown = {
+  template: true,
+  priorityReason: true,
+  trigger: true,
+  requester: true,
+  customer: true,
+  salesOrder: true,
+  parent: true,
+  duplicateOf: true,
+  planned: true,
+  assignees: true,
+  sla: true,
+} as const
+const summaryDetails = details.pick(shown)
+
+/** An order as a list shows it: without what was found, is to be done, and was done. */
+export type OrderSummary = Pick<WorkOrder, keyof typeof shown | keyof Omit<typeof columns, "findings">>
 
 export function toRow({ order, findingCount, episodes, head }: KeptOrder): OrderRow {
   return {
@@ -66,7 +81,11 @@ function detailsOf(order: WorkOrder): unknown {
 
 export function fromRow(row: OrderRow): KeptOrder {
   return {
-    order: { ...toSummary(row), findings: findings.parse(JSON.parse(row.findings)) },
+    order: {
+      ...details.parse(JSON.parse(row.details)),
+      ...columnsOf(row),
+      findings: findings.parse(JSON.parse(row.findings)),
+    },
     findingCount: row.finding_count,
     episodes: episodes.parse(JSON.parse(row.episodes)),
     head: row.head,
@@ -76,8 +95,11 @@ export function fromRow(row: OrderRow): KeptOrder {
 type SummaryRow = Omit<OrderRow, "open" | "findings" | "finding_count" | "episodes" | "head" | "timer_ms">
 
 export function toSummary(row: SummaryRow): OrderSummary {
+  return { ...summaryDetails.parse(JSON.parse(row.details)), ...columnsOf(row) }
+}
+
+function columnsOf(row: SummaryRow) {
   return {
-    ...details.parse(JSON.parse(row.details)),
     id: row.id,
     number: formatNumber(row.number),
     type: row.type,

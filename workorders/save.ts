@@ -4,6 +4,7 @@ import type { OrderBook } from "./book.ts"
 import type { KeptOrder } from "./change.ts"
 import { toRow } from "./rows.ts"
 import type { WorkOrderTables } from "./tables.ts"
+import { assignedTo } from "./workers.ts"
 
 type Trx = Transaction<WorkOrderTables>
 
@@ -46,8 +47,7 @@ export async function save(trx: Trx, book: OrderBook, partitions: number): Promi
 
 async function savePeople(trx: Trx, kept: KeptOrder): Promise<void> {
   const { order } = kept
-  const tasks = order.job.tasks.flatMap(({ assignee }) => assignee ?? [])
-  const people = [...new Set([...order.assignees, ...tasks])]
+  const people = assignedTo(order)
   if (people.length === 0) return
   const { open, number } = toRow(kept)
   const rows = people.map((person) => ({ order_id: order.id, person, open, number }))

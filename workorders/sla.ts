@@ -25,8 +25,14 @@ export function withSla(
   const isPromised = before !== undefined && before.priority === order.priority
   const sla = isPromised ? order.sla : targetsFor(order, atMs, revision?.plant)
   if (sla === null) return sla === order.sla ? order : { ...order, sla }
+  const isBack = before !== undefined && !isOpen(before) && isOpen(order)
   const isTakenOn = order.state === "acknowledged" || order.state === "in-progress"
-  const met = { ...sla, respondedMs: sla.respondedMs ?? (isTakenOn ? atMs : null) }
+  const met = {
+    ...sla,
+    // Nobody could have been told while nothing was to be done.
+    setMs: isBack ? atMs : sla.setMs,
+    respondedMs: sla.respondedMs ?? (isTakenOn ? atMs : null),
+  }
   return { ...order, sla: { ...met, nextMs: isOpen(order) ? nextMs(met) : null } }
 }
 

@@ -123,11 +123,18 @@ const keepers: readonly Role[] = ["storekeeper", "planner", "supervisor", "admin
 const readers: readonly Role[] = [...keepers, "technician", "contractor", "engineer", "auditor"]
 
 type Change = {
+  /** In words: how a command that is sent again is known from another one. */
+  readonly what: string
   readonly part: string
   readonly stores: readonly string[]
+  /** What whoever did it says of it. */
+  readonly said: string
   readonly id: string | undefined
-  /** What becomes of the part's levels. */
-  decide(stock: readonly StockLevelRow[]): { readonly effects: readonly StockEffect[]; readonly note: string }
+  /** What becomes of the part's levels; `before`: what was found there. */
+  decide(stock: readonly StockLevelRow[]): {
+    readonly effects: readonly StockEffect[]
+    readonly before?: string
+  }
 }
 
 export function createStockDesk(options: {
@@ -136,7 +143,7 @@ export function createStockDesk(options: {
   newest(): Revision | undefined
 }): StockDesk {
   const { database, newest } = options
-  function change({ part, stores, id, decide }: Change, asker: Asker): Promise<Moved> {
+  function change({ what, part, stores, said, id, decide }: Change, asker: Asker): Promise<Moved> {
     const revision = inEffect(newest)
     const { plant } = revision
     authorise(plant, asker.actor, keepers)
@@ -146,9 +153,10 @@ export function createStockDesk(options: {
       stores.map((store) => shown(levelOf(stock, part, store), plant))
     return database.transaction<WorkOrderTables, Moved>(async (trx) => {
       const stock = await selectLevels(trx, { part }).execute()
-      const known = await doneBefore(trx, part, id)
+      const known = await doneBefore(trx, what, id)
       if (known !== undefined) return { levels: shownIn(stock), note: known, repeated: true }
-      const { effects, note } = decide(stock)
+      const { effects, before = "" } = decide(stock)
+      const note = withNote(`${what}${before}`, said)
       await applyEffects(trx, effects, { order: null, ...asker, note, command: id })
       const levels = shownIn(await selectLevels(trx, { part }).execute())
       return { levels, note: [note, ...lowAfter(effects, { stock, revision })].join("; "), repeated: false }
@@ -158,15 +166,17 @@ export function createStockDesk(options: {
   return {
     async receive({ part, store, quantity, note, id }, asker) {
       const effects: StockEffect[] = [{ kind: "stock", part, store, onHand: quantity, reserved: 0 }]
-      const told = withNote(`received ${quantity} ${part} in ${store}`, note)
-      return change({ part, stores: [store], id, decide: () => ({ effects, note: told }) }, asker)
+      const what = `received ${quantity} ${part} in ${store}`
+      return change({ what, part, stores: [store], said: note, id, decide: () => ({ effects }) }, asker)
     },
 
     async count({ part, store, quantity, reason, id }, asker) {
       return change(
         {
+          what: `counted ${quantity} ${part} in ${store}`,
           part,
           stores: [store],
+          said: reason,
           id,
           decide(stock) {
             const { on_hand, reserved } = levelOf(stock, part, store)
@@ -177,7 +187,7 @@ export function createStockDesk(options: {
             const found = rounded(quantity - on_hand)
             return {
               effects: [{ kind: "stock", part, store, onHand: found, reserved: 0 }],
-              note: withNote(`counted ${quantity} ${part} in ${store}, ${on_hand} by the book`, reason),
+              before: `, ${on_hand} by the book`,
             }
           },
         },
@@ -189,8 +199,10 @@ export function createStockDesk(options: {
       if (from === to) refuse(`${from} is both where it comes from and where it goes: name two stores`)
       return change(
         {
+          what: `moved ${quantity} ${part} from ${from} to ${to}`,
           part,
           stores: [from, to],
+          said: note,
           id,
           decide(stock) {
             const level = levelOf(stock, part, from)
@@ -203,7 +215,6 @@ export function createStockDesk(options: {
                 { kind: "stock", part, store: from, onHand: -quantity, reserved: 0 },
                 { kind: "stock", part, store: to, onHand: quantity, reserved: 0 },
               ],
-              note: withNote(`moved ${quantity} ${part} from ${from} to ${to}`, note),
             }
           },
         },
@@ -250,16 +261,16 @@ function selectLevels(
 }
 
 /** The note of the command that came first under this id. */
-async function doneBefore(trx: Trx, part: string, id: string | undefined): Promise<string | undefined> {
+async function doneBefore(trx: Trx, what: string, id: string | undefined): Promise<string | undefined> {
   if (id === undefined) return undefined
   const known = await trx
     .selectFrom("stock_move")
-    .select(["part", "note"])
+    .select("note")
     .where("command", "=", id)
     .orderBy("id")
     .executeTakeFirst()
-  if (known !== undefined && known.part !== part)
-    throw new MillwrightError("USAGE", `the command id ${id} was used for ${known.part}: make a new one`)
+  if (known !== undefined && !known.note.startsWith(what))
+    throw new MillwrightError("USAGE", `the command id ${id} was used before (${known.note}): make a new one`)
   return known?.note
 }
 

@@ -3,6 +3,7 @@ import type { Check } from "../../core/job.ts"
 import type { Trigger, WorkOrder } from "../../core/orders.ts"
 import type { Evidence } from "../../core/vocabulary.ts"
 import { money } from "../../workorders/money.ts"
+import { own } from "../../workorders/readiness.ts"
 import type { ResultOf } from "../operations.ts"
 import { figure, print, printable, when } from "../output.ts"
 
@@ -223,7 +224,7 @@ function needsOf({ job }: WorkOrder, paid: Paid): readonly string[] {
 
 function tasksOf({ job, work }: WorkOrder): readonly string[] {
   return job.tasks.map(({ id, title, hours: needed, craft, after, phase, assignee }) => {
-    const done = work.tasks[id]
+    const done = own(work.tasks, id)
     const more = some([
       ["phase", phase],
       ["hours", needed === undefined ? null : String(needed)],
@@ -240,7 +241,7 @@ function tasksOf({ job, work }: WorkOrder): readonly string[] {
 
 function checklistOf({ job, work }: WorkOrder, named: Named): readonly string[] {
   return job.checklist.map((one) => {
-    const answer = work.checks[one.id]
+    const answer = own(work.checks, one.id)
     const wanted = `${one.id}. ${one.text}${limitsOf(one)}${one.required ? "" : " (may be left out)"}`
     if (answer === undefined) return `${wanted}: open`
     const passed = answer.passed === null ? "" : answer.passed ? ", passed" : ", failed"
@@ -263,7 +264,7 @@ function limitsOf({ answer }: Check): string {
 function permitsOf({ job, work }: WorkOrder): readonly string[] {
   const asked = job.permits.map(({ kind }) => kind)
   return [...new Set([...asked, ...Object.keys(work.permits)])].map((kind) => {
-    const permit = work.permits[kind]
+    const permit = own(work.permits, kind)
     const text = job.permits.find((one) => one.kind === kind)?.text
     const wanted = `${kind}${text === undefined ? "" : ` (${text})`}`
     if (permit === undefined) return `${wanted}: not granted`

@@ -2,13 +2,16 @@ import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { serveControl } from "../../cli/control.ts"
-import type { Clock } from "../../core/clock.ts"
+import { type Clock, systemClock } from "../../core/clock.ts"
 import type { WorkOrder } from "../../core/orders.ts"
 import { scratchDirectory, startPipeline } from "../pipeline.ts"
 import { until } from "../until.ts"
 import { runCommand } from "./setup.ts"
 
-export const bottlingPlant = join(import.meta.dirname, "../../examples/orders/plant.yaml")
+const bottlingPlant = join(import.meta.dirname, "../../examples/orders/plant.yaml")
+
+/** Pauses as short as this are those of batches and looks, which go on while the plant's time stands still. */
+const shortMs = 1000
 
 /** Stands still until it is set; then whoever sleeps until that time or before it wakes, once. */
 class SetClock implements Clock {
@@ -27,12 +30,14 @@ class SetClock implements Clock {
     if (signal?.aborted || ms <= 0) return Promise.resolve()
     return new Promise((resolve) => {
       const wake = () => {
+        clearTimeout(pause)
         this.sleepers.delete(wake)
         signal?.removeEventListener("abort", wake)
         resolve()
       }
       this.sleepers.set(wake, this.nowMs + ms)
       signal?.addEventListener("abort", wake)
+      const pause = ms <= shortMs ? setTimeout(wake, ms) : undefined
     })
   }
 
@@ -43,7 +48,7 @@ class SetClock implements Clock {
 }
 
 /** The words of a line as a shell takes them: 'one word' and "one word" are one. */
-export function wordsOf(line: string): string[] {
+function wordsOf(line: string): string[] {
   return [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g)].map(([word]) =>
     word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"),
   )
@@ -82,7 +87,13 @@ export async function bottling(start: string, plant: string | null = bottlingPla
     async at(time: string) {
       clock.set(Date.parse(time))
       await until(async () => !(await isAnythingDue()))
-      await pipeline.settled()
+    },
+    /** What stages save from time to time, they save after a little of the plant's time. */
+    async settles() {
+      while ((await pipeline.app.log.lags()).some(({ uncommitted }) => uncommitted > 0)) {
+        await systemClock.sleep(20)
+        clock.set(clock.now() + 100)
+      }
     },
     /** What a command prints that does not fail. */
     async says(line: string): Promise<string> {

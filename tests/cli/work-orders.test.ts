@@ -2,34 +2,30 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { connectAsync } from "mqtt"
 import { expect, onTestFinished, test } from "vitest"
-import { openSqliteDatabase } from "../../core/db/sqlite.ts"
-import type { WorkOrderTables } from "../../workorders/tables.ts"
+import type { ResultOf } from "../../cli/operations.ts"
 import { until } from "../until.ts"
 import { bottling } from "./bottling.ts"
 
 type Plant = Awaited<ReturnType<typeof bottling>>
 
-/** What is spent and committed on the budget of a cost centre, and what is on hand and set aside of parts. */
-async function books({ directory }: Plant) {
-  const database = await openSqliteDatabase(join(directory, "database.sqlite"))
-  try {
-    const budgets = await database.tables<WorkOrderTables>().selectFrom("budget_use").selectAll().execute()
-    const levels = await database.tables<WorkOrderTables>().selectFrom("stock_level").selectAll().execute()
-    return {
-      budgets: budgets.map(({ cost_centre, year, committed, spent }) => ({
-        cost_centre,
-        year,
-        committed,
-        spent,
-      })),
-      stock: Object.fromEntries(
-        levels.map((one) => [`${one.part} in ${one.store}`, [one.on_hand, one.reserved]]),
-      ),
-    }
-  } finally {
-    await database.close()
+/** The budgets that were used, and the stock that there is: on hand, and set aside of it. */
+async function books({ says }: Plant) {
+  const { lines } = JSON.parse(await says("budgets --json --as ada"))
+  const { levels } = JSON.parse(await says("stock list --json --as ada"))
+  return {
+    budgets: (lines as Line[])
+      .filter(({ committed, spent }) => committed > 0 || spent > 0)
+      .map(({ costCentre, year, committed, spent }) => ({ costCentre, year, committed, spent })),
+    stock: Object.fromEntries(
+      (levels as Level[])
+        .filter(({ onHand }) => onHand > 0)
+        .map(({ part, store, onHand, reserved }) => [`${part} in ${store}`, [onHand, reserved]]),
+    ),
   }
 }
+
+type Line = ResultOf<"budgets.list">["lines"][number]
+type Level = ResultOf<"stock.list">["levels"][number]
 
 const hoursOf = (spans: readonly { readonly startMs: number; readonly endMs: number | null }[]) =>
   spans.reduce((sum, { startMs, endMs }) => sum + ((endMs ?? Number.NaN) - startMs) / 3_600_000, 0)
@@ -69,7 +65,7 @@ test("reactive: a leak is asked for, approved, mended with parts from stock, and
   )
   await says("orders approve 1 --comment 'before it floods' --as sara")
   expect((await books(plant)).budgets).toEqual([
-    { cost_centre: "utilities", year: 2026, committed: 813, spent: 0 },
+    { costCentre: "utilities", year: 2026, committed: 813, spent: 0 },
   ])
   await says("stock receive --part seal-kit-45 --store main --quantity 3 --as stan")
   await says("orders plan 1 --start 2026-03-02T08:00Z --finish 2026-03-02T12:00Z --as paul")
@@ -95,6 +91,9 @@ test("reactive: a leak is asked for, approved, mended with parts from stock, and
   expect(await refused("orders task 1 --task mend --as tina")).toContain(
     'WO-000001 is on-hold, and "task" is for orders that are in-progress',
   )
+  expect(await says("orders show 1 --as tina")).toMatch(
+    /\n {2}estimate {3}3 h, 813\.00 EUR\n {2}spent {6}465\.00 EUR on labour and parts so far\n/,
+  )
   await at("2026-03-02T11:00Z")
   await says("orders resume 1 --as tina")
   await says("orders start-labour 1 --as tina")
@@ -113,7 +112,7 @@ test("reactive: a leak is asked for, approved, mended with parts from stock, and
   await says("orders reading 1 --signal run_hours --value 18240 --as tina")
   await says("orders stop-downtime 1 --as tina")
   expect(await refused("orders complete 1 --as tina")).toBe(
-    "NOT_POSSIBLE: WO-000001 is not done: the permit lock-out (LO-7) is not handed back",
+    'NOT_POSSIBLE: WO-000001 is not done: the permit lock-out (LO-7) is not handed back ("return-permit")',
   )
   await says("orders return-permit 1 --permit lock-out --as tina")
   await says("orders complete 1 --as tina")
@@ -149,7 +148,7 @@ test("reactive: a leak is asked for, approved, mended with parts from stock, and
     parent: closed.id,
   })
   expect(await books(plant)).toEqual({
-    budgets: [{ cost_centre: "utilities", year: 2026, committed: 0, spent: 813 }],
+    budgets: [{ costCentre: "utilities", year: 2026, committed: 0, spent: 813 }],
     stock: { "seal-kit-45 in main": [2, 0] },
   })
   expect(await says("audit verify --as ada")).toMatch(/^verified: 2 orders, \d+ entries, 0 attachments\n$/)
@@ -165,7 +164,7 @@ test("preventive: a plan asks for a service two weeks ahead, which is done and c
   )
   const { asset } = await order("1")
   expect(await refused("orders submit 1 --as rita")).toContain('NOT_ALLOWED: "rita" may not do this')
-  expect(await refused("orders start 1 --as tina")).toContain('WO-000001 is requested, and "start" is for')
+  expect(await refused("orders start 1 --as sara")).toContain('WO-000001 is requested, and "start" is for')
   expect(await refused("orders submit 1 --seen nine --as paul")).toContain("expected a whole number")
   expect(await says("orders submit 1 --as paul")).toContain(
     "needs no approval; estimated cost 125.80 EUR; 125.80 EUR committed on utilities for 2026",
@@ -218,7 +217,7 @@ test("preventive: a plan asks for a service two weeks ahead, which is done and c
   expect(hoursOf(closed.work.labour)).toBe(1.5)
   expect(await order("3")).toMatchObject({ title: "Check failed: Offset of the coupling", asset })
   expect(await books(plant)).toMatchObject({
-    budgets: [{ cost_centre: "utilities", committed: 0, spent: 96.8 }],
+    budgets: [{ costCentre: "utilities", committed: 0, spent: 96.8 }],
     stock: { "grease-400 in workshop": [2, 0] },
   })
   expect(await says("audit verify --as ada")).toMatch(/^verified: 3 orders, \d+ entries, 0 attachments\n$/)
@@ -226,17 +225,17 @@ test("preventive: a plan asks for a service two weeks ahead, which is done and c
 
 test("predictive: telemetry over the limit asks for an order, which is judged and closed", async () => {
   // In July Ella decides for Sara, who is away.
-  const plant = await bottling("2026-07-06T06:00Z")
+  const plant = await bottling("2026-07-13T06:00Z")
   const { at, says, refused, order, pipeline } = plant
   const publisher = await connectAsync(pipeline.url)
   onTestFinished(() => publisher.endAsync())
   for (const [minute, vibration] of [3.1, 5.2, 5.4, 5.5, 5.6].entries()) {
-    const ts = Date.parse("2026-07-06T06:00Z") + minute * 300_000
+    const ts = Date.parse("2026-07-13T06:00Z") + minute * 300_000
     await at(new Date(ts).toISOString())
     await publisher.publishAsync("v1/riverside/P-101/telemetry", JSON.stringify({ ts, vibration }), {
       qos: 1,
     })
-    await pipeline.settled()
+    await plant.settles()
   }
   await until(async () => (await pipeline.app.workorders.list()).orders.length === 1)
   const shown = await says("orders show 1 --as paul")
@@ -257,27 +256,27 @@ test("predictive: telemetry over the limit asks for an order, which is judged an
   )
   expect(await says("orders approve 1 --as ella")).toContain("level 1 of 1 (supervisor) on behalf of sara")
   await says("stock receive --part bearing-6309 --store main --quantity 6 --as stan")
-  await says("orders plan 1 --start 2026-07-06T08:00Z --finish 2026-07-06T12:00Z --as paul")
+  await says("orders plan 1 --start 2026-07-13T08:00Z --finish 2026-07-13T12:00Z --as paul")
   await says("orders assign 1 --to tina --as paul")
   await says("orders assign-task 1 --task measure --to theo --as paul")
   await says("orders dispatch 1 --as paul")
   await says("orders acknowledge 1 --as tina")
   await says("orders grant-permit 1 --permit lock-out --number LO-9 --as ella")
-  await at("2026-07-06T08:00Z")
+  await at("2026-07-13T08:00Z")
   await says("orders start 1 --as tina")
   await says("orders start-labour 1 --as theo")
   expect(await refused("orders task 1 --task measure --as tina")).toBe(
     "NOT_POSSIBLE: task measure of WO-000001 is theo's: they, or a supervisor, say what became of it",
   )
   await says("orders task 1 --task measure --as theo")
-  await at("2026-07-06T09:00Z")
+  await at("2026-07-13T09:00Z")
   await says("orders stop-labour 1 --as theo")
   await says("orders start-labour 1 --as tina")
   expect(await refused("orders use-part 1 --part bearing-6309 --quantity 9 --as tina")).toContain(
     "WO-000001 can't take 9 of bearing-6309: main has 4 free (2 set aside)",
   )
   await says("orders use-part 1 --part bearing-6309 --quantity 2 --as tina")
-  await at("2026-07-06T11:30Z")
+  await at("2026-07-13T11:30Z")
   await says("orders task 1 --task replace --as tina")
   expect(await refused("orders check 1 --check photo --value bearing.jpg --as tina")).toContain(
     "attach the photo first",
@@ -314,7 +313,7 @@ test("predictive: telemetry over the limit asks for an order, which is judged an
   expect(hoursOf(closed.work.labour)).toBe(3.5)
   expect(await order("2")).toMatchObject({ parent: closed.id, component: "bearing" })
   expect(await books(plant)).toMatchObject({
-    budgets: [{ cost_centre: "utilities", committed: 0, spent: 288 }],
+    budgets: [{ costCentre: "utilities", committed: 0, spent: 288 }],
     stock: { "bearing-6309 in main": [4, 0] },
   })
   expect(await says("audit verify --as ada")).toMatch(/^verified: 2 orders, \d+ entries, 1 attachment\n$/)
@@ -347,8 +346,8 @@ test("installation: a customer's line goes through its phases to the hand-over",
   expect(await refused("orders approve 1 --as adam")).toContain("sara can")
   await says("orders approve 1 --as sara")
   await says("orders approve 1 --as adam")
-  expect((await books(plant)).budgets).toMatchObject([{ cost_centre: "filling", committed: 11_608 }])
-  expect(await refused("orders start 1 --as tina")).toContain('WO-000001 is approved, and "start" is for')
+  expect((await books(plant)).budgets).toMatchObject([{ costCentre: "filling", committed: 11_608 }])
+  expect(await refused("orders start 1 --as sara")).toContain('WO-000001 is approved, and "start" is for')
   await says("orders plan 1 --start 2026-03-03T06:00Z --finish 2026-03-06T15:00Z --as paul")
   expect(await says("requests progress 1 --as cora")).toContain(
     "planned for 2026-03-03 07:00 (Europe/Berlin)",
@@ -397,7 +396,7 @@ test("installation: a customer's line goes through its phases to the hand-over",
   })
   expect(hoursOf(closed.work.labour)).toBe(8)
   expect((await order("2")).title).toBe("Check failed: Bottles an hour in the trial")
-  expect((await books(plant)).budgets).toMatchObject([{ cost_centre: "filling", committed: 0, spent: 9464 }])
+  expect((await books(plant)).budgets).toMatchObject([{ costCentre: "filling", committed: 0, spent: 9464 }])
   expect(await says("audit verify --as ada")).toMatch(/^verified: 2 orders, \d+ entries, 1 attachment\n$/)
 })
 
@@ -481,6 +480,54 @@ test("specialised: an inspection by the rules, by who holds the qualification, w
   })
   expect(hoursOf(closed.work.labour)).toBe(2.5)
   expect(await order("2")).toMatchObject({ priority: 1, parent: closed.id })
-  expect((await books(plant)).budgets).toMatchObject([{ cost_centre: "utilities", committed: 0, spent: 145 }])
+  expect((await books(plant)).budgets).toMatchObject([{ costCentre: "utilities", committed: 0, spent: 145 }])
   expect(await says("audit verify --as ada")).toMatch(/^verified: 2 orders, \d+ entries, 1 attachment\n$/)
+})
+
+test("what is late is told in lists and on the board, until somebody has taken it on", async () => {
+  const { at, says } = await bottling("2026-03-02T06:00Z")
+  await says("orders new --asset P-101 --title Drips --priority 2 --as rita")
+  expect(await says("orders list --as sara")).not.toContain("LATE")
+  await at("2026-03-02T08:30Z")
+  for (const look of ["list", "board"]) {
+    expect(await says(`orders ${look} --as sara`)).toMatch(/ LATE .*\n.*WO-000001 .* not taken on /)
+  }
+  for (const step of ["submit 1", "assign 1 --to tina", "dispatch 1", "acknowledge 1"])
+    await says(`orders ${step} --as sara`)
+  expect(await says("orders board --as sara")).not.toContain("LATE")
+  await at("2026-03-03T15:00Z")
+  expect(await says("orders board --as sara")).toMatch(/WO-000001 .* not done /)
+})
+
+test("budgets are for those who plan, approve and audit", async () => {
+  const { says, refused } = await bottling("2026-03-02T06:00Z")
+  expect(await says("budgets --year 2027 --as ada")).toBe(
+    [
+      "YEAR  COST CENTRE  BUDGET         COMMITTED  SPENT     LEFT",
+      "2027  filling      60,000.00 EUR  0.00 EUR   0.00 EUR  60,000.00 EUR",
+      "2027  utilities    40,000.00 EUR  0.00 EUR   0.00 EUR  40,000.00 EUR\n",
+    ].join("\n"),
+  )
+  expect(await refused("budgets --as rita")).toContain('NOT_ALLOWED: "rita" may not do this')
+  expect(await refused("budgets --year 2031 --as ada")).toBe(
+    "NOT_FOUND: there is no budget of 2031, and nothing was spent in it",
+  )
+  // A cost centre without a budget is counted all the same.
+  await says("orders new --asset P-101 --title Paint --cost-centre paint --as paul")
+  await says("orders edit 1 --services 300 --as paul")
+  await says("orders submit 1 --as paul")
+  expect(await says("budgets --year 2026 --as ada")).toMatch(
+    /\n2026 {2}paint +- +300\.00 EUR +0\.00 EUR +-\n/,
+  )
+})
+
+test("the help of a command says what it needs, from whom, and when", async () => {
+  const { run } = await bottling("2026-03-02T06:00Z")
+  const help = async (command: string) => (await run(`orders ${command} --help`)).out.replace(/\s+/g, " ")
+  expect(await help("plan")).toContain(
+    "--start <time> when it is to begin, such as 2026-03-01T06:00Z (needed)",
+  )
+  expect(await help("check")).toContain(
+    "For: technician, contractor (where it is assigned to them), supervisor, admin Possible when the order is: in-progress",
+  )
 })

@@ -43,7 +43,8 @@ async function working(checks: readonly unknown[] = checklist) {
     order: async () => (await queries.get(number)).order,
     followUps: async () => {
       const { orders } = await queries.list()
-      return orders.filter(({ parent }) => parent === id)
+      const own = orders.filter(({ parent }) => parent === id)
+      return Promise.all(own.map(async (one) => (await queries.get(one.id)).order))
     },
     history: async (of: string) => (await queries.get(of)).history,
   }
@@ -229,4 +230,31 @@ test("an answer and what it raises are one transaction, told by the outbox in th
     { kind: "check", order: { number: "WO-000001" } },
     { kind: "created", order: { number: "WO-000002" } },
   ])
+})
+
+test("a template whose words grow long with the asset's name makes an order that can be read", async () => {
+  const { order, perform, queries } = await office(
+    plant
+      .replace("Drain {asset}", `${"x".repeat(1990)}{asset}`)
+      .replaceAll("P-101", "P-101-of-the-northern-works"),
+  )
+  const { number } = await order(1, { asset: "P-101-of-the-northern-works" })
+  await perform("paul", number, "submit")
+  await perform("paul", number, "assign", { to: ["tina"] })
+  await perform("paul", number, "dispatch")
+  await perform("tina", number, "acknowledge")
+  await perform("tina", number, "follow-up", {
+    title: "Drain it",
+    template: "seal-change",
+    component: "seal",
+  })
+  expect((await queries.list()).orders).toHaveLength(2)
+})
+
+test("no check and no task has the one id that a record can't hold", () => {
+  for (const content of [
+    { checklist: [{ id: "__proto__", text: "x" }] },
+    { tasks: [{ id: "__proto__", title: "x" }] },
+  ])
+    expect(job.safeParse(content).success).toBe(false)
 })

@@ -165,7 +165,7 @@ test("labour counts as a hand in the work, also after it was given to somebody e
   await expect(it.perform("theo", number, "verify")).rejects.toThrow('"theo" was one of them')
 })
 
-test("an order is signed off by who asked for it", async () => {
+test("an order is signed off by the customer whom it is for, not by who asked for them", async () => {
   const forTheMill: More = {
     ...byPerson,
     origin: {
@@ -177,9 +177,10 @@ test("an order is signed off by who asked for it", async () => {
     },
   }
   const { do: perform } = await done(forTheMill)
-  await expect(perform("sara", "sign-off", { satisfaction: 5 })).rejects.toThrow(
-    "WO-000001 is signed off by who asked for it: rita, cora",
-  )
+  for (const who of ["sara", "rita"])
+    await expect(perform(who, "sign-off", { satisfaction: 5 })).rejects.toThrow(
+      "WO-000001 is signed off by who asked for it: cora",
+    )
   await expect(perform("cora", "sign-off", { satisfaction: 6 })).rejects.toMatchObject({ code: "USAGE" })
   const { order, note } = await perform("cora", "sign-off", { satisfaction: 4, comment: "quick" })
   expect(note).toBe("4 of 5: quick")
@@ -294,4 +295,25 @@ test("what it has cost is summed up when it is closed", async () => {
   const { order, note } = await perform("paul", "close", { note: "invoice follows" })
   expect(order.closing.cost).toEqual({ labour: 0, parts: 0, services: 40.5, total: 40.5 })
   expect(note).toBe("cost 40.50 EUR: invoice follows")
+})
+
+test("who says that work is done, or answered its checks, does not verify it", async () => {
+  const { order, perform } = await office(plant)
+  const { number } = await order(1, { job: job.parse({ verification: true, checklist: ["No leak"] }) })
+  const assign = async (who: string) => {
+    await perform("paul", number, "assign", { to: [who] })
+    await perform("paul", number, "dispatch")
+    await perform(who, number, "acknowledge")
+    await perform(who, number, "start")
+  }
+  await perform("paul", number, "submit")
+  await assign("tina")
+  await perform("tina", number, "check", { check: "1", value: "yes" })
+  await perform("sara", number, "complete")
+  await expect(perform("sara", number, "verify")).rejects.toThrow('"sara" was one of them')
+  await perform("paul", number, "reopen", { reason: "still leaks" })
+  await assign("theo")
+  await perform("theo", number, "complete")
+  await expect(perform("tina", number, "verify")).rejects.toThrow('"tina" was one of them')
+  await perform("ella", number, "verify")
 })

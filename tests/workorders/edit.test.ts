@@ -226,3 +226,24 @@ describe("the due date", () => {
     expect((await perform("sara", "1", "postpone", later)).order.dueMs).toBe(at(200))
   })
 })
+
+test("the hours of a task don't make an order dearer than what was approved", async () => {
+  const { order, perform } = await office(money)
+  const { number } = await order(1, { job: job.parse({ tasks: [{ title: "Drain", hours: 2 }] }) })
+  await perform("paul", number, "submit")
+  await expect(perform("paul", number, "edit-task", { task: "1", hours: 1000 })).rejects.toThrow(
+    /^WO-000001 was submitted for approval at 100\.00 .*, and this would make it 50,000\.00 .*: withdraw it/,
+  )
+  await perform("paul", number, "edit-task", { task: "1", hours: 1 })
+})
+
+test("an order with a part that has left the plant can still be edited, but not ask for more of it", async () => {
+  const { order, perform, apply } = await office(money)
+  const materials = [{ part: "seal", quantity: 1 }]
+  const { number } = await order(1, { job: job.parse({ materials }) })
+  apply(money.replace("id: seal", "id: nut"))
+  await perform("paul", number, "edit", { title: "Another title" })
+  await expect(
+    perform("paul", number, "edit", { materials: [{ part: "seal", quantity: 2 }] }),
+  ).rejects.toThrow('there is no part "seal"')
+})

@@ -377,3 +377,75 @@ test("an order that is full says so, and can still be read", async () => {
   })
   expect((await order()).work.notes).toHaveLength(1000)
 })
+
+test("no order ends while a permit is out, and a permit is handed back also when the order went back", async () => {
+  const { done, order } = await reached("approved", { permits: [{ kind: "lock-out" }] })
+  await done("sara", "grant-permit", { permit: "lock-out", number: "L-7" })
+  const out = 'the permit lock-out (L-7) is not handed back ("return-permit")'
+  await expect(done("paul", "cancel", { reason: "sold" })).rejects.toThrow(out)
+  await done("paul", "withdraw", { reason: "another look" })
+  await expect(done("paul", "cancel", { reason: "sold" })).rejects.toThrow(out)
+  await done("sara", "return-permit", { permit: "lock-out" })
+  await done("paul", "cancel", { reason: "sold" })
+  expect((await order()).state).toBe("cancelled")
+})
+
+test("what the plant completed is closed when its permits are handed back", async () => {
+  const { done, database, order } = await reached("approved", { permits: [{ kind: "lock-out" }] })
+  await done("sara", "grant-permit", { permit: "lock-out", number: "L-7" })
+  await take(database, settle(5))
+  await done("ella", "finding", { problem: "VIB" })
+  await done("ella", "verdict", { verdict: "confirmed" })
+  await expect(done("paul", "close")).rejects.toThrow("lock-out (L-7) is not handed back")
+  await done("ella", "return-permit", { permit: "lock-out" })
+  await done("paul", "close")
+  expect((await order()).state).toBe("closed")
+})
+
+test("nobody starts work with a qualification that has run out since it was assigned", async () => {
+  const { order, perform, clock } = await office(
+    plant.replace("skills: [vibration, live-work]", "skills: [{ skill: live-work, until: 2026-01-02 }]"),
+  )
+  const { number } = await order(1, { job: job.parse({ qualifications: ["live-work"] }) })
+  for (const [who, command, input] of [
+    ["paul", "submit", {}],
+    ["paul", "assign", { to: ["tina"] }],
+    ["paul", "dispatch", {}],
+    ["tina", "acknowledge", {}],
+  ] as const)
+    await perform(who, number, command, input)
+  clock.atMs = at(48)
+  await expect(perform("tina", number, "start")).rejects.toThrow(
+    'tina does not hold the qualification "live-work"',
+  )
+  await perform("paul", number, "assign", { to: ["carl"] })
+})
+
+test("a task that is done is not done by somebody else as well", async () => {
+  const { done, order } = await reached("in-progress", { tasks: ["Drain it"] })
+  await done("tina", "task", { task: ["1"] })
+  await expect(done("carl", "task", { task: ["1"] })).rejects.toThrow("task 1 is done: open it again first")
+  expect((await order()).work.tasks).toMatchObject({ "1": { by: "tina" } })
+})
+
+test("a clock that was set back makes no attempt end before it began", async () => {
+  const { done, clock, order } = await reached("in-progress")
+  clock.atMs = at(-1)
+  await done("tina", "attempt", { outcome: "partly", note: "greased" })
+  expect((await order()).work.attempts[0]).toMatchObject({ startMs: at(0), endMs: at(0), outcome: "partly" })
+})
+
+test("the clock of somebody who has left the plant can be stopped", async () => {
+  const { order, perform, apply } = await office()
+  const { number } = await order(1)
+  for (const [who, command, input] of [
+    ["paul", "submit", {}],
+    ["paul", "assign", { to: ["tina"] }],
+    ["paul", "dispatch", {}],
+    ["tina", "acknowledge", {}],
+    ["tina", "start-labour", { kind: "travel" }],
+  ] as const)
+    await perform(who, number, command, input)
+  apply(people.replace(/.*id: tina.*\n/, ""))
+  expect((await perform("paul", number, "stop-labour", { person: "tina" })).note).toContain("tina: travel")
+})

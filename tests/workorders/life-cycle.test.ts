@@ -1,7 +1,9 @@
 import { expect, test } from "vitest"
+import { noJob } from "../../core/job.ts"
 import type { CommandName } from "../../workorders/life-cycle.ts"
-import { office } from "./office.ts"
-import { at } from "./requests.ts"
+import type { WorkOrderTables } from "../../workorders/tables.ts"
+import { office, people } from "./office.ts"
+import { at, settle, takeFor } from "./requests.ts"
 
 /** From a request to the end, as most orders go. */
 const usual: readonly (readonly [string, CommandName, unknown, string])[] = [
@@ -134,4 +136,86 @@ test("a triage names a component that the asset has, and leaves what is speciali
   })
   await perform("sara", number, "triage", { type: "reactive", component: "seal" })
   expect(await get(number)).toMatchObject({ type: "reactive", component: "seal", state: "triaged" })
+})
+
+test("the id of a command is good for this command alone: of this person, to this order, with this input", async () => {
+  const { order, perform, get } = await office()
+  const { number } = await order(1)
+  const id = "0b8ff1a5-4a0e-4c55-8d4c-7f7f3f1e0001"
+  await perform("paul", number, "note", { text: "hot" }, { id })
+  for (const [who, command, input, why] of [
+    ["paul", "submit", {}, "another command to WO-000001"],
+    ["paul", "note", { text: "cold" }, "another command to WO-000001"],
+    ["rita", "note", { text: "hot" }, "somebody else's command"],
+  ] as const)
+    await expect(perform(who, number, command, input, { id })).rejects.toMatchObject({
+      code: "USAGE",
+      message: `the command id ${id} was used for ${why}: make a new one`,
+    })
+  expect(await get(number)).toMatchObject({ version: 2, state: "requested" })
+  expect(await perform("paul", number, "note", { text: "hot" }, { id })).toMatchObject({ repeated: true })
+})
+
+test("what the plant completed before it was approved is submitted before anybody works on it", async () => {
+  const { order, perform, revision, database, get } = await office()
+  const { number } = await order(1)
+  await takeFor(revision, database, settle(5))
+  expect(await get(number)).toMatchObject({ state: "completed", approval: null })
+  const { note } = await perform("paul", number, "reopen", { reason: "the wrong bearing" })
+  expect(note).toBe("the wrong bearing; never approved: to be submitted")
+  expect(await get(number)).toMatchObject({ state: "triaged", finishedMs: null })
+  await perform("paul", number, "submit")
+  await takeFor(revision, database, settle(6))
+  await perform("paul", number, "reopen", { reason: "wrong again" })
+  expect(await get(number)).toMatchObject({ state: "reopened" })
+})
+
+test("a time beyond what a date can be is refused as what it is", async () => {
+  const { order, perform } = await office()
+  const { number } = await order(1)
+  await expect(perform("paul", number, "postpone", { dueMs: 8.9e15 })).rejects.toMatchObject({
+    code: "USAGE",
+    message: expect.stringContaining("dueMs"),
+  })
+})
+
+test("work that was begun and given back is paid for also where it turns out to be a duplicate", async () => {
+  const { order, perform, clock, database } = await office(
+    `${people.replace("name: Tina,", "name: Tina, craft: fitter,")}crafts: [{ id: fitter, rate: 60 }]`,
+  )
+  const { number } = await order(1, { costCentre: "utilities", job: noJob })
+  await order(2)
+  for (const [who, command, input] of [
+    ["paul", "submit", {}],
+    ["paul", "assign", { to: ["tina"] }],
+    ["paul", "dispatch", {}],
+    ["tina", "acknowledge", {}],
+    ["tina", "start-labour", { kind: "travel" }],
+  ] as const)
+    await perform(who, number, command, input)
+  clock.atMs = at(1)
+  await perform("tina", number, "decline", { reason: "somebody is at it" })
+  await perform("paul", number, "withdraw", { reason: "looks like the other one" })
+  await perform("paul", number, "duplicate", { of: "2" })
+  const use = await database.tables<WorkOrderTables>().selectFrom("budget_use").selectAll().execute()
+  expect(use).toMatchObject([{ cost_centre: "utilities", committed: 0, spent: 60 }])
+})
+
+test("who may not do something is not told either what others did since", async () => {
+  const { order, perform } = await office()
+  const { number } = await order(1)
+  await perform("paul", number, "note", { text: "the contractor is too dear" })
+  await expect(perform("rita", number, "submit", {}, { version: 1 })).rejects.toMatchObject({
+    code: "NOT_ALLOWED",
+    message: expect.not.stringContaining("too dear"),
+  })
+})
+
+test("work is assigned to a name, also in a plant without people", async () => {
+  const { order, perform } = await office(people.slice(0, people.indexOf("people:")))
+  const { number } = await order(1)
+  await perform("anybody", number, "submit")
+  await expect(perform("anybody", number, "assign", { to: ["ti\0na"] })).rejects.toMatchObject({
+    code: "USAGE",
+  })
 })

@@ -232,3 +232,14 @@ test("with an account one asks about orders of one's own, and who works there ab
   }
   await expect(progress("x".repeat(32), "adam")).rejects.toMatchObject({ code: "NOT_FOUND" })
 })
+
+test("who asked for a duplicate of a duplicate hears of the order that goes on", async () => {
+  const { ask, perform, progress } = await reception()
+  const { token } = await ask(1)
+  await ask(2)
+  await ask(3)
+  await perform("paul", "1", "duplicate", { of: "2" })
+  await perform("paul", "2", "duplicate", { of: "3" })
+  await perform("paul", "3", "triage")
+  expect(await progress(token, "nobody")).toMatchObject({ number: "WO-000001", stage: "looked-at" })
+})

@@ -37,8 +37,9 @@ test("orders are listed newest first, without their findings", async () => {
   const { orders: listed, next } = await orders.list()
   expect(listed.map(({ number }) => number)).toEqual([7, 6, 5, 4, 3, 2, 1].map((n) => `WO-00000${n}`))
   expect(next).toBeUndefined()
-  const { findings: _, ...summary } = (await orders.get("WO-000007")).order
-  expect(listed[0]).toEqual(summary)
+  const { order } = await orders.get("WO-000007")
+  expect(order).toMatchObject(listed[0] ?? {})
+  expect(Object.keys(listed[0] ?? {})).not.toContain("findings")
 })
 
 test("pages follow each other without a gap or a repeat, and the last one says so", async () => {
@@ -86,6 +87,38 @@ test("an order that is not there is told by the name it was asked for", async ()
       message: expect.stringContaining(name),
     })
   }
+})
+
+test("the board has the most urgent of each state, and tells how many there are", async () => {
+  const { orders } = await store()
+  const all = await orders.board({ limit: 2 })
+  expect(all.map(({ state, count, orders }) => [state, count, orders.map(({ number }) => number)])).toEqual(
+    expect.arrayContaining([
+      ["requested", 6, ["WO-000006", "WO-000007"]],
+      ["triaged", 0, []],
+      ["completed", 1, ["WO-000001"]],
+    ]),
+  )
+  const [south] = await orders.board({ site: "south", limit: 2 })
+  expect(south).toMatchObject({
+    state: "requested",
+    count: 3,
+    orders: [{ site: "south" }, { site: "south" }],
+  })
+})
+
+test("a list takes only what is open, overdue or somebody's own", async () => {
+  const { orders } = await store()
+  const numbers = async (filter: OrderFilter) =>
+    (await orders.list(filter)).orders.map(({ number }) => number)
+  expect(await numbers({ open: true })).toHaveLength(6)
+  expect(await numbers({ dueBeforeMs: at(100) })).toEqual([])
+  expect(await numbers({ dueBeforeMs: at(101), site: "south" })).toEqual([
+    "WO-000006",
+    "WO-000004",
+    "WO-000002",
+  ])
+  expect(await numbers({ person: "tina" })).toEqual([])
 })
 
 test("orders are counted by state and type", async () => {

@@ -174,6 +174,18 @@ test("sent again under the same id, no second order is made", async () => {
   expect((await queries.list()).orders).toHaveLength(2)
 })
 
+test("an id is good for one request; sent again later it is known, though its date has passed by then", async () => {
+  const { ask, clock } = await desk()
+  const asked = { title: "Seal leaks", dueMs: at(10) }
+  await ask("rita", asked)
+  clock.atMs = at(20)
+  expect(await ask("rita", asked)).toMatchObject({ repeated: true, order: { number: "WO-000001" } })
+  await expect(ask("rita", { title: "Door squeaks" })).rejects.toMatchObject({
+    code: "USAGE",
+    message: `the id ${id} was used for another request of yours: make a new one`,
+  })
+})
+
 test("open orders that may be about the same are told, and none is merged", async () => {
   const { ask, database } = await desk()
   await take(database, open(1, { site: "riverside", component: "seal", title: "Seal", mergeKey: "1" }))

@@ -95,7 +95,29 @@ test("taking an order on is the response, once; on hold the time goes on; when i
   await perform("tina", number, "resume")
   await perform("tina", number, "task", { task: ["1", "2"] })
   expect((await perform("tina", number, "complete")).order.sla).toEqual({ ...taken.sla, nextMs: null })
-  expect((await perform("sara", number, "reopen", { reason: "still hot" })).order.sla).toEqual(taken.sla)
+  clock.atMs += hour
+  expect((await perform("sara", number, "reopen", { reason: "still hot" })).order.sla).toEqual({
+    ...taken.sla,
+    setMs: clock.atMs,
+  })
+})
+
+test("an order that was done in time and is opened again late is told of as of then, not as of its target", async () => {
+  const { number, perform, clock, desk, queries } = await ordered(3)
+  await perform("paul", number, "submit")
+  await perform("paul", number, "assign", { to: ["tina"] })
+  await perform("paul", number, "dispatch")
+  await perform("tina", number, "acknowledge")
+  await perform("tina", number, "start")
+  await perform("tina", number, "task", { task: ["1", "2"] })
+  await perform("tina", number, "complete")
+  clock.atMs = Date.parse("2026-02-01T00:00Z")
+  await perform("sara", number, "reopen", { reason: "still hot" })
+  await desk.tick(clock.atMs)
+  const { history } = await queries.get(number)
+  const told = history.filter(({ kind }) => kind === "escalated")
+  expect(told.length).toBeGreaterThan(0)
+  for (const { atMs } of told) expect(atMs).toBe(clock.atMs)
 })
 
 test("an order that ends otherwise is late no more", async () => {

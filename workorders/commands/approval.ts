@@ -2,7 +2,7 @@ import { z } from "zod"
 import type { Approval, WorkOrder } from "../../core/orders.ts"
 import { type Plant, roles } from "../../core/plant.ts"
 import { decidersFor, inWhoseName, isSame, levelsFor, wording } from "../approval-rules.ts"
-import { commit, release, shortfall } from "../budgets.ts"
+import { commit, release, type Settled, shortfall } from "../budgets.ts"
 import { estimatedCost, money } from "../money.ts"
 import { releaseStock } from "../stock.ts"
 import { type Context, command, refuse, type Step } from "./command.ts"
@@ -103,7 +103,7 @@ export const withdraw = command({
 })
 
 /** Looked over and not yet submitted: what its approval and its plan had set aside is free again. */
-export function withdrawn(order: WorkOrder): Pick<Step, "order"> & Required<Pick<Step, "effects">> {
+export function withdrawn(order: WorkOrder): Settled {
   const { order: unpaid, effects: freed } = release(order)
   const { order: empty, effects: returned } = releaseStock(unpaid)
   return {

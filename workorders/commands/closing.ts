@@ -1,10 +1,12 @@
 import { z } from "zod"
 import type { WorkOrder } from "../../core/orders.ts"
-import { settleBudget } from "../budgets.ts"
+import { type Settled, settleBudget } from "../budgets.ts"
 import { actualCost, money } from "../money.ts"
-import { finishedWork, missingToComplete } from "../readiness.ts"
+import { finishedWork, missingToComplete, permitsOut } from "../readiness.ts"
 import { releaseStock } from "../stock.ts"
-import { beforeTheEnd, command, refuse } from "./command.ts"
+import { assignedTo, handsOf } from "../workers.ts"
+import { withdrawn } from "./approval.ts"
+import { beforeTheEnd, type Context, command, refuse } from "./command.ts"
 
 const note = z.string().max(2000).default("")
 const reason = z.string().min(1).max(2000)
@@ -25,8 +27,9 @@ export const complete = command({
   run(order, { outcome, note: said }, { actor, atMs }) {
     const missing = missingToComplete(order)
     if (missing.length > 0) refuse(`${order.number} is not done: ${missing.join("; ")}`)
+    const closing = { ...order.closing, completed: { by: actor, atMs } }
     return {
-      order: { ...finishedWork(order, atMs, outcome), state: "completed", finishedMs: atMs },
+      order: { ...finishedWork(order, atMs, outcome), state: "completed", finishedMs: atMs, closing },
       event: "completed",
       note: said || `done by ${actor}`,
     }
@@ -40,7 +43,7 @@ export const verify = command({
   to: ["verified"],
   input: z.strictObject({ comment: note }),
   run(order, { comment }, { actor, atMs }) {
-    if (order.job.verification && workersOf(order).has(actor))
+    if (order.job.verification && [...assignedTo(order), ...handsOf(order)].includes(actor))
       refuse(
         `${order.number} is verified by somebody else than who did it, and "${actor}" was one of them: ask another person`,
       )
@@ -57,17 +60,15 @@ export const reopen = command({
   summary: "the work is not done after all",
   roles: ["engineer", "planner", "supervisor", "admin"],
   from: ["completed", "verified"],
-  to: ["reopened"],
+  to: ["reopened", "triaged"],
   input: z.strictObject({ reason }),
   run(order, { reason: why }, { sameNeed }) {
     if (sameNeed !== undefined) refuse(`${sameNeed} is open for the same need: go on there`)
     // What was said of work that is not done counts no more; what was found still does.
-    const closing = { ...order.closing, verified: null, signOff: null }
-    return {
-      order: { ...order, state: "reopened", finishedMs: null, closing },
-      event: "reopened",
-      note: why,
-    }
+    const closing = { ...order.closing, completed: null, verified: null, signOff: null }
+    const open: WorkOrder = { ...order, state: "reopened", finishedMs: null, closing }
+    if (isApproved(order)) return { order: open, event: "reopened", note: why }
+    return { ...withdrawn(open), event: "reopened", note: `${why}; never approved: to be submitted` }
   },
 })
 
@@ -100,30 +101,30 @@ export const cancel = command({
   ),
   to: ["cancelled"],
   input: z.strictObject({ reason }),
-  run(order, { reason: why }, { atMs }) {
-    const { order: released, effects } = releaseStock(finishedWork(order, atMs))
-    const { order: settled, effects: paid } = settleBudget(released, { atMs }, "cancelled")
-    return {
-      order: { ...settled, state: "cancelled", finishedMs: atMs },
-      event: "cancelled",
-      note: why,
-      effects: [...effects, ...paid],
-    }
+  run(order, { reason: why }, context) {
+    return { ...cancelled(order, context), event: "cancelled", note: why }
   },
 })
 
-/** Everybody who had a hand in it, whoever it is assigned to by now. */
-function workersOf({ assignees, job, work }: WorkOrder): ReadonlySet<string> {
-  return new Set([
-    ...assignees,
-    ...job.tasks.flatMap(({ assignee }) => assignee ?? []),
-    ...work.labour.map(({ person }) => person),
-    ...Object.values(work.tasks).map(({ by }) => by),
-  ])
+/** Ended without the work; what went into it so far is paid. Throws `NOT_POSSIBLE` while a permit is out. */
+export function cancelled(order: WorkOrder, { atMs }: Pick<Context, "atMs">): Settled {
+  const out = permitsOut(order)
+  if (out.length > 0) refuse(`${order.number} can't end yet: ${out.join("; ")}`)
+  const { order: released, effects } = releaseStock(finishedWork(order, atMs))
+  const { order: settled, effects: paid } = settleBudget(released, { atMs }, "cancelled")
+  return {
+    order: { ...settled, state: "cancelled", finishedMs: atMs },
+    effects: [...effects, ...paid],
+  }
+}
+
+/** The plant itself may complete what was only asked for. */
+function isApproved({ approval }: WorkOrder): boolean {
+  return approval !== null && approval.decisions.length === approval.levels.length
 }
 
 /** One line for each thing that stands in the way of closing it, with the command that adds it. */
-function missingToClose({ type, trigger, job, closing, attachments }: WorkOrder): string[] {
+function missingToClose({ type, trigger, job, work, closing, attachments }: WorkOrder): string[] {
   const isCorrective = trigger.kind === "rule" || type === "reactive" || type === "predictive"
   const attached = new Set(attachments.map(({ name }) => name))
   return [
@@ -135,6 +136,7 @@ function missingToClose({ type, trigger, job, closing, attachments }: WorkOrder)
       ? ['a look at it by somebody else than who did it ("verify")']
       : []),
     ...(job.signOff && closing.signOff === null ? ['the word of who asked for it ("sign-off")'] : []),
+    ...permitsOut({ work }),
     ...job.documents.filter((name) => !attached.has(name)).map((name) => `the document ${name} ("attach")`),
   ]
 }

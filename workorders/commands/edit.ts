@@ -3,7 +3,7 @@ import { MillwrightError } from "../../core/errors.ts"
 import { jobShape } from "../../core/job.ts"
 import type { OrderState, WorkOrder } from "../../core/orders.ts"
 import type { Plant } from "../../core/plant.ts"
-import { name, priority, timeMs } from "../../core/vocabulary.ts"
+import { dateMs, name, priority } from "../../core/vocabulary.ts"
 import { componentOf } from "../component.ts"
 import { estimatedCost, money } from "../money.ts"
 import { minute } from "../spans.ts"
@@ -87,7 +87,7 @@ export const edit = command({
     }
     const changes = changesBetween(order, after)
     if (changes.length === 0) refuse(`${order.number} says all this already: give what is to be changed`)
-    mustKnowParts(after, revision.plant)
+    if (parts.materials !== undefined) mustKnowParts(after, revision.plant)
     mustAskFor(order, after)
     mustStayApproved(order, after, revision.plant)
     return { order: after, event: "edited", note: [...changes, why].filter((one) => one !== "").join("; ") }
@@ -99,7 +99,7 @@ export const postpone = command({
   roles: ["planner", "supervisor", "admin"],
   from: notFinished,
   input: z.strictObject({
-    dueMs: timeMs.describe("the new date"),
+    dueMs: dateMs.describe("the new date"),
     reason: reason.describe("why; needed where the order is specialised or an obligation"),
   }),
   run(order, { dueMs, reason: why }, context) {
@@ -200,7 +200,7 @@ function mustAskFor(before: WorkOrder, after: WorkOrder): void {
 const notYetAsked: readonly OrderState[] = ["requested", "triaged", "rejected"]
 
 /** Nothing that approval or a budget went by may become more once it was asked for. */
-function mustStayApproved(before: WorkOrder, after: WorkOrder, plant: Plant): void {
+export function mustStayApproved(before: WorkOrder, after: WorkOrder, plant: Plant): void {
   const { approval, state, number } = before
   if (approval === null || notYetAsked.includes(state)) return
   if (plant.approvals.length === 0 && plant.budgets.length === 0) return

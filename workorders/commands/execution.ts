@@ -2,7 +2,9 @@ import { z } from "zod"
 import { holdReason, type WorkOrder } from "../../core/orders.ts"
 import { permitsToGrant, withoutClocks } from "../readiness.ts"
 import { ended } from "../spans.ts"
+import { assignedTo } from "../workers.ts"
 import { command, refuse, withNote } from "./command.ts"
+import { mustBeFit } from "./planning.ts"
 
 const note = z.string().max(2000).default("")
 
@@ -46,8 +48,11 @@ export const start = command({
   from: ["acknowledged", "reopened"],
   to: ["in-progress"],
   input: z.strictObject({ note }),
-  run(order, { note: said }, { actor, atMs }) {
+  run(order, { note: said }, context) {
+    const { actor, atMs } = context
     mustHoldPermits(order)
+    // A certificate may have run out since they were assigned.
+    for (const id of assignedTo(order)) mustBeFit(id, order, context)
     const attempts = [...order.work.attempts, { startMs: atMs, endMs: null, outcome: null, note: "" }]
     return {
       order: { ...order, state: "in-progress", work: { ...order.work, attempts } },

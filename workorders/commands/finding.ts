@@ -145,7 +145,7 @@ export const signOff = command({
     comment: note,
   }),
   run(order, { satisfaction, comment }, { actor, atMs, person, revision }) {
-    if (person !== undefined) checkAsked(order, person, revision)
+    if (person !== undefined) mustSign(order, person, revision)
     return {
       order: { ...order, closing: { ...order.closing, signOff: { by: actor, satisfaction, comment, atMs } } },
       event: "signed-off",
@@ -154,20 +154,22 @@ export const signOff = command({
   },
 })
 
-/** Where nobody who asked has an account, a supervisor or admin signs for them. */
-function checkAsked(order: WorkOrder, person: Person, { plant }: Revision): void {
-  const { customer, requester, number } = order
-  const asked = plant.people.filter(
-    (one) => one.id === requester.id || (customer !== null && one.customer === customer),
-  )
-  const signers =
-    asked.length > 0
-      ? asked
-      : plant.people.filter(({ roles }) => roles.some((role) => role === "supervisor" || role === "admin"))
+/** Throws `NOT_POSSIBLE` for somebody whose word it is not. */
+function mustSign(order: WorkOrder, person: Person, { plant }: Revision): void {
+  const { whose, signers } = signersOf(order, plant.people)
   if (signers.some(({ id }) => id === person.id)) return
-  const whose =
-    asked.length > 0 ? "who asked for it" : "a supervisor or admin, as nobody who asked has an account"
   refuse(
-    `${number} is signed off by ${whose}: ${signers.map(({ id }) => id).join(", ") || "there is nobody"}`,
+    `${order.number} is signed off by ${whose}: ${signers.map(({ id }) => id).join(", ") || "there is nobody"}`,
   )
+}
+
+/** The customer, whoever inside the plant asked for them; else the requester; else who answers for the work. */
+function signersOf({ customer, requester }: WorkOrder, people: readonly Person[]) {
+  const ofCustomer = people.filter((one) => customer !== null && one.customer === customer)
+  const asked = ofCustomer.length > 0 ? ofCustomer : people.filter(({ id }) => id === requester.id)
+  if (asked.length > 0) return { whose: "who asked for it", signers: asked }
+  return {
+    whose: "a supervisor or admin, as nobody who asked has an account",
+    signers: people.filter(({ roles }) => roles.some((role) => role === "supervisor" || role === "admin")),
+  }
 }

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import type { Work, WorkOrder } from "../../core/orders.ts"
-import { timeMs } from "../../core/vocabulary.ts"
-import { minute, overlapping, type Span, spanText } from "../spans.ts"
+import { dateMs } from "../../core/vocabulary.ts"
+import { ended, minute, overlapping, type Span, spanText } from "../spans.ts"
 import { type Context, command, refuse, withNote } from "./command.ts"
 import { assigned, executors, has, personOf } from "./people.ts"
 
@@ -45,7 +45,7 @@ export const stopLabour = command({
   from: ["acknowledged", "in-progress", "on-hold"],
   input: z.strictObject({
     person: somebody.describe("whose clock; somebody else's only by a planner, supervisor or admin"),
-    endMs: timeMs.optional().describe("when the work ended, where the clock ran on by mistake"),
+    endMs: dateMs.optional().describe("when the work ended, where the clock ran on by mistake"),
     reason: reason.optional().describe("why it ended before now"),
   }),
   run(order, { person, endMs, reason: why }, context) {
@@ -75,8 +75,8 @@ export const addLabour = command({
   input: z.strictObject({
     person: somebody.describe("whose labour; somebody else's only by a planner, supervisor or admin"),
     kind,
-    startMs: timeMs,
-    endMs: timeMs,
+    startMs: dateMs,
+    endMs: dateMs,
     reason: reason.describe("why it was not clocked"),
   }),
   run(order, { person, kind: into, startMs, endMs, reason: why }, context) {
@@ -111,7 +111,10 @@ export const attempt = command({
       refuse(`${order.number} has no attempt under way: it was fixed in attempt ${attempts.length}`)
     if (outcome !== "fixed" && note === "")
       refuse("say in the note what was tried: the next attempt goes by it")
-    const told = attempts.map((one, at) => (at === number ? { ...one, endMs: atMs, outcome, note } : one))
+    const told = ended(
+      attempts.map((one) => (one.endMs === null ? { ...one, outcome, note } : one)),
+      atMs,
+    )
     const next = { startMs: atMs, endMs: null, outcome: null, note: "" }
     return {
       order: { ...order, work: { ...order.work, attempts: outcome === "fixed" ? told : [...told, next] } },
@@ -131,7 +134,6 @@ function mayActFor(person: string | undefined, context: Context): string {
   if (person === undefined || person === actor) return actor
   if (!has(context, planners))
     refuse(`${actor} clocks their own labour only: a ${planners.join(", ")} can do it for ${person}`)
-  personOf(person, context)
   return person
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod"
 import type { OrderState } from "../../core/orders.ts"
-import { timeMs } from "../../core/vocabulary.ts"
+import { dateMs } from "../../core/vocabulary.ts"
 import { minute, overlapping, spanText } from "../spans.ts"
 import { beforeTheEnd, command, refuse, withNote } from "./command.ts"
 import { assigned, executors } from "./people.ts"
@@ -62,7 +62,7 @@ export const startDowntime = command({
   roles: [...executors, "planner", "engineer"],
   assigned,
   from: untilDone,
-  input: z.strictObject({ startMs: timeMs.optional().describe("since when (default: now)"), note: text }),
+  input: z.strictObject({ startMs: dateMs.optional().describe("since when (default: now)"), note: text }),
   run(order, { startMs: given, note: said }, { actor, atMs }) {
     const startMs = given ?? atMs
     if (startMs > atMs) refuse(`downtime is told when it has begun: give a time before ${minute(atMs)}`)
@@ -83,7 +83,7 @@ export const stopDowntime = command({
   roles: [...executors, "planner", "engineer"],
   assigned,
   from: untilDone,
-  input: z.strictObject({ endMs: timeMs.optional().describe("since when (default: now)"), note: text }),
+  input: z.strictObject({ endMs: dateMs.optional().describe("since when (default: now)"), note: text }),
   run(order, { endMs: given, note: said }, { atMs }) {
     const running = order.work.downtime.find((one) => one.endMs === null)
     if (running === undefined)

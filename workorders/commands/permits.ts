@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { own } from "../readiness.ts"
-import { agreed, command, refuse, withNote } from "./command.ts"
+import { agreed, beforeTheEnd, command, refuse, withNote } from "./command.ts"
 import { assigned, executors } from "./people.ts"
 
 const kind = z.string().min(1).max(64).describe("its kind, such as lock-out")
@@ -38,7 +38,8 @@ export const returnPermit = command({
   summary: "hand a permit back: the asset is safe to run again",
   roles: [...executors, "engineer"],
   assigned,
-  from: agreed,
+  // Also where the order went back, or was completed, while the permit was out.
+  from: beforeTheEnd,
   input: z.strictObject({ permit: kind, note: z.string().max(2000).default("") }),
   run(order, { permit, note }, { actor, atMs }) {
     const held = own(order.work.permits, permit)

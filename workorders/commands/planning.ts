@@ -1,6 +1,6 @@
 import { z } from "zod"
 import type { WorkOrder } from "../../core/orders.ts"
-import { timeMs } from "../../core/vocabulary.ts"
+import { dateMs, name } from "../../core/vocabulary.ts"
 import { withoutClocks } from "../readiness.ts"
 import { minute, spanText } from "../spans.ts"
 import { reserveMaterials } from "../stock.ts"
@@ -9,7 +9,7 @@ import { personOf } from "./people.ts"
 
 const note = z.string().max(2000).default("").describe("what is to be known of it")
 const people = z
-  .array(z.string().min(1).max(128))
+  .array(name)
   .min(1)
   .max(100)
   .describe("who, by their ids; they hold the qualifications that it takes")
@@ -20,8 +20,8 @@ export const plan = command({
   from: ["approved", "planned", "assigned"],
   to: ["planned", "assigned"],
   input: z.strictObject({
-    startMs: timeMs.describe("when it is to begin"),
-    finishMs: timeMs.describe("when it is to be done"),
+    startMs: dateMs.describe("when it is to begin"),
+    finishMs: dateMs.describe("when it is to be done"),
     note,
   }),
   run(order, { startMs, finishMs, note: said }, context) {

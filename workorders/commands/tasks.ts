@@ -4,6 +4,7 @@ import type { OrderState, WorkOrder } from "../../core/orders.ts"
 import { name } from "../../core/vocabulary.ts"
 import { own } from "../readiness.ts"
 import { agreed, type Context, command, refuse, withNote } from "./command.ts"
+import { mustStayApproved } from "./edit.ts"
 import { assigned, executors, has } from "./people.ts"
 import { mustBeFit } from "./planning.ts"
 
@@ -73,11 +74,13 @@ export const editTask = command({
         : order.job.tasks.map((one) => (one.id === id ? edited : one))
     const fits = job.safeParse({ ...order.job, tasks })
     if (!fits.success) refuse(fits.error.issues.map(({ message }) => message).join("; "))
+    const after: WorkOrder = { ...order, job: fits.data }
+    mustStayApproved(order, after, revision.plant)
     const what = Object.entries(changes)
       .map(([one, value]) => `${one} ${String(value)}`)
       .join(", ")
     return {
-      order: { ...order, job: fits.data },
+      order: after,
       event: "edited",
       note: withNote(`task ${id} ${before === undefined ? "added" : "changed"}: ${what}`, said),
     }
@@ -142,6 +145,7 @@ function recorded(
   { actor, atMs }: Context,
 ): WorkOrder {
   const waitsFor = openBefore(order, id)
+  mustBeOpen(order, id)
   if (waitsFor.length > 0)
     refuse(`task ${id} of ${order.number} comes after ${waitsFor.join(", ")}: do those first, or skip them`)
   const tasks = { ...order.work.tasks, [id]: { state, by: actor, atMs, note: said } }

@@ -1,8 +1,8 @@
 import { z } from "zod"
-import { orderType, priority } from "../../core/vocabulary.ts"
+import { name, orderType, priority } from "../../core/vocabulary.ts"
 import { isOpen } from "../change.ts"
 import { componentOf } from "../component.ts"
-import { finishedWork } from "../readiness.ts"
+import { cancelled } from "./closing.ts"
 import { command, refuse, withNote } from "./command.ts"
 
 const note = z.string().max(2000).default("")
@@ -15,7 +15,7 @@ export const triage = command({
   input: z.strictObject({
     type: orderType.optional().describe("what kind of work it is"),
     priority: priority.optional().describe("1, the most urgent, to 5"),
-    component: z.string().min(1).max(128).optional().describe("the part of the asset that it is about"),
+    component: name.optional().describe("the part of the asset that it is about"),
     note,
   }),
   run(order, input, { actor, asset, person, revision }) {
@@ -59,13 +59,15 @@ export const duplicate = command({
   to: ["cancelled"],
   input: z.strictObject({ of: z.string().min(1).max(64), note }),
   reads: ({ of }) => [of],
-  run(order, { of, note: said }, { atMs, other }) {
-    const first = other(of)
+  run(order, { of, note: said }, context) {
+    const first = context.other(of)
     if (first === undefined) refuse(`there is no work order ${of}`)
     if (first.id === order.id) refuse(`${order.number} can't be a duplicate of itself`)
     if (!isOpen(first)) refuse(`${first.number} is ${first.state}: link to an order that is still open`)
+    const { order: ended, effects } = cancelled(order, context)
     return {
-      order: { ...finishedWork(order, atMs), state: "cancelled", finishedMs: atMs, duplicateOf: first.id },
+      order: { ...ended, duplicateOf: first.id },
+      effects,
       event: "duplicate",
       note: withNote(`duplicate of ${first.number}`, said),
     }
