@@ -116,10 +116,12 @@ export function amendOrder(
   return changed(urgent, told("amended", atMs, [first, ...notes].join("; "), contentOf(request)))
 }
 
-/** All that it was asked for was taken back, and nobody has looked at it yet. */
+/** All that it was asked for was taken back, and nobody has looked at it or added to it yet. */
 function isUnfounded({ order, findingCount }: KeptOrder): boolean {
-  const { state, trigger, findings } = order
-  if (state !== "requested" || trigger.kind !== "rule" || findingCount > findings.length) return false
+  const { state, trigger, findings, work, bids, attachments, links } = order
+  const isTouched = [work.notes, work.downtime, bids, attachments, links].some((one) => one.length > 0)
+  if (isTouched || state !== "requested" || trigger.kind !== "rule" || findingCount > findings.length)
+    return false
   const newest = new Map(findings.map(({ episode, kind }) => [episode, kind]))
   return [...newest.values()].every((kind) => kind === "withdrawn")
 }

@@ -90,6 +90,21 @@ test("who was on the way when the order went to somebody else has no clock runni
   expect((await order()).work.labour).toMatchObject([{ person: "tina", endMs: at(1) }])
 })
 
+test("work that is under way goes on with somebody else, whose place at it nobody else takes", async () => {
+  for (const state of ["in-progress", "on-hold"] as const) {
+    const { done, clock, order } = await reached("in-progress")
+    await done("tina", "start-labour")
+    if (state === "on-hold") await done("tina", "hold", { reason: "access" })
+    clock.atMs = at(1)
+    await done("sara", "assign", { to: ["carl"], note: "tina fell ill" })
+    const { work, ...now } = await order()
+    expect(now).toMatchObject({ state, assignees: ["carl"] })
+    expect(work.labour).toMatchObject([{ person: "tina", endMs: state === "on-hold" ? at(0) : at(1) }])
+    if (state === "on-hold") await done("carl", "resume")
+    await done("carl", "start-labour")
+  }
+})
+
 test("an order that the plant itself settles has no clock running either", async () => {
   const { done, database, order } = await reached("acknowledged")
   await done("tina", "start-labour", { kind: "travel" })

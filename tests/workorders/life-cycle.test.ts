@@ -3,7 +3,7 @@ import { noJob } from "../../core/job.ts"
 import type { CommandName } from "../../workorders/life-cycle.ts"
 import type { WorkOrderTables } from "../../workorders/tables.ts"
 import { office, people } from "./office.ts"
-import { at, settle, takeFor } from "./requests.ts"
+import { amend, at, finding, settle, takeFor } from "./requests.ts"
 
 /** From a request to the end, as most orders go. */
 const usual: readonly (readonly [string, CommandName, unknown, string])[] = [
@@ -218,4 +218,15 @@ test("work is assigned to a name, also in a plant without people", async () => {
   await expect(perform("anybody", number, "assign", { to: ["ti\0na"] })).rejects.toMatchObject({
     code: "USAGE",
   })
+})
+
+test("an order whose findings are withdrawn ends by itself, unless somebody has said something to it", async () => {
+  const { order, perform, get, database, revision } = await office()
+  const [untouched, noted] = [await order(1), await order(2)]
+  await perform("paul", noted.number, "note", { text: "it does sound odd" })
+  const withdrawn = (n: number) =>
+    amend(n, 1, { finding: finding(n, 1, { kind: "withdrawn", reason: "the sensor had slipped" }) })
+  await takeFor(revision, database, withdrawn(1), withdrawn(2))
+  expect(await get(untouched.number)).toMatchObject({ state: "cancelled" })
+  expect(await get(noted.number)).toMatchObject({ state: "requested", version: 3 })
 })

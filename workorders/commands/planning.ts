@@ -46,15 +46,26 @@ export const plan = command({
 export const assign = command({
   summary: "say who does it; replaces who was to do it before",
   roles: ["planner", "supervisor", "admin"],
-  from: ["approved", "planned", "assigned", "dispatched", "acknowledged", "reopened"],
+  from: [
+    "approved",
+    "planned",
+    "assigned",
+    "dispatched",
+    "acknowledged",
+    "in-progress",
+    "on-hold",
+    "reopened",
+  ],
   to: ["assigned"],
   input: z.strictObject({ to: people, note }),
   run(order, { to, note: said }, context) {
     const assignees = [...new Set(to)]
     for (const id of assignees) mustBeFit(id, order, context)
+    // Work that is under way goes on; it need not be dispatched once more.
+    const state = order.state === "in-progress" || order.state === "on-hold" ? order.state : "assigned"
     return {
-      // Whoever was on the way to it is not any more.
-      order: { ...withoutClocks(order, context.atMs), state: "assigned", assignees },
+      // Whoever was at it, or on the way to it, is not any more.
+      order: { ...withoutClocks(order, context.atMs), state, assignees },
       event: "assigned",
       note: withNote(`to ${assignees.join(", ")}`, said),
     }
