@@ -100,7 +100,7 @@ export type SettleOrder = z.infer<typeof settleOrder>
 export const orderRequest = z.discriminatedUnion("kind", [openOrder, amendOrder, settleOrder])
 export type OrderRequest = z.infer<typeof orderRequest>
 
-/** In the order in which most orders pass through them: docs/work-orders.md has the steps between. */
+/** In the order in which most orders pass through them: docs/work-orders.md draws the steps between. */
 export const orderStates = [
   "requested",
   "triaged",

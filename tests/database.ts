@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { pino } from "pino"
 import { inject } from "vitest"
 import { systemClock } from "../core/clock.ts"
@@ -18,16 +19,25 @@ const made = new Map<string, Promise<Own>>()
  */
 export async function openDatabase(path: string): Promise<Database> {
   if (!onPostgres) return openSqliteDatabase(path)
-  const key = path === ":memory:" ? `${path}${made.size}` : path
+  const key = path === ":memory:" ? `${path}${randomUUID()}` : path
   const own = made.get(key) ?? ownDatabase()
   made.set(key, own)
-  const { url } = await own
-  return openPostgresDatabase({
+  const { url, remove } = await own
+  const database = await openPostgresDatabase({
     url,
     connections: 4,
     clock: systemClock,
     logger: pino({ level: "silent" }),
   })
+  if (path !== ":memory:") return database
+  // Gone at once: each look at the tables there are would go through those of all tests before.
+  return {
+    ...database,
+    async close() {
+      await database.close()
+      if (made.delete(key)) await remove()
+    },
+  }
 }
 
 /** What was made for the tests so far; no file has to be removed, since those go with their directory. */

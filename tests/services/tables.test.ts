@@ -14,29 +14,14 @@ describe("work orders: queries", async () => {
 describe("work orders: stage", async () => {
   await import("../workorders/stage.test.ts")
 })
-describe("work orders: approval", async () => {
-  await import("../workorders/approval.test.ts")
-})
 describe("work orders: attachments", async () => {
   await import("../workorders/attachments.test.ts")
 })
 describe("work orders: audit", async () => {
   await import("../workorders/audit.test.ts")
 })
-describe("work orders: checklist", async () => {
-  await import("../workorders/checklist.test.ts")
-})
 describe("work orders: clockwork", async () => {
   await import("../workorders/clockwork.test.ts")
-})
-describe("work orders: closing", async () => {
-  await import("../workorders/closing.test.ts")
-})
-describe("work orders: edit", async () => {
-  await import("../workorders/edit.test.ts")
-})
-describe("work orders: execution", async () => {
-  await import("../workorders/execution.test.ts")
 })
 describe("work orders: life cycle, properties", async () => {
   await import("../workorders/life-cycle.properties.test.ts")
@@ -50,14 +35,8 @@ describe("work orders: money", async () => {
 describe("work orders: public requests", async () => {
   await import("../workorders/public-requests.test.ts")
 })
-describe("work orders: report", async () => {
-  await import("../workorders/report.test.ts")
-})
 describe("work orders: requests by people", async () => {
   await import("../workorders/requests-by-people.test.ts")
-})
-describe("work orders: sla", async () => {
-  await import("../workorders/sla.test.ts")
 })
 describe("work orders: stock", async () => {
   await import("../workorders/stock.test.ts")
@@ -89,3 +68,13 @@ describe("ingest: announcer", async () => {
 describe("plant register and audit", async () => {
   await import("../core/plant-register.test.ts")
 })
+
+// These decide without the store, and only pass through the same desk as the others: here in long runs alone.
+const decisions = ["approval", "checklist", "closing", "edit", "execution", "report", "sla"]
+if (process.env.MILLWRIGHT_LONG !== undefined) {
+  for (const name of decisions) {
+    describe(`work orders: ${name}`, async () => {
+      await import(`../workorders/${name}.test.ts`)
+    })
+  }
+}
