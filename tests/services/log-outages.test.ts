@@ -153,7 +153,10 @@ describe("when Kafka goes away", () => {
     const topic = valueTopic("awaited")
     await log.append(topic, values(0, 1))
     const warnings: Error[] = []
-    const keep = (warning: Error) => void warnings.push(warning)
+    // kafkajs may have others to give while its broker is away.
+    const keep = (warning: Error) => {
+      if (warning.name === "MaxListenersExceededWarning") warnings.push(warning)
+    }
     process.on("warning", keep)
     await own.stop()
     const waiting = upTo(16).map(() => log.ends(topic))
