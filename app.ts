@@ -16,8 +16,10 @@ import { createHistorian } from "./ingest/historian/historian.ts"
 import { createIngest } from "./ingest/index.ts"
 import { checkRules, createRules } from "./rules/index.ts"
 import { checkOrderSeverities } from "./rules/order-severity.ts"
-import { checkPlans, createScheduler } from "./scheduler/index.ts"
+import { checkPlans } from "./scheduler/check.ts"
+import { createScheduler } from "./scheduler/index.ts"
 import { openStores, type Stores } from "./stores.ts"
+import { checkAutomations } from "./workorders/automation-check.ts"
 import { createWorkOrders } from "./workorders/index.ts"
 
 export const stageNames = ["ingest", "historian", "rules", "scheduler", "workorders"] as const
@@ -124,7 +126,7 @@ async function assemble(
 
   const audit = new Audit(database)
   const plant = new PlantRegister(database, log, {
-    problems: [checkTopics, checkRules, checkPlans],
+    problems: [checkTopics, checkRules, checkPlans, checkAutomations],
     warnings: [checkUnits, checkOrderSeverities],
   })
   await plant.start()
@@ -189,6 +191,7 @@ async function assemble(
     ingest,
     alarms: rules.alarms,
     workorders,
+    plans: scheduler.plans,
     metrics,
     failed,
     health,

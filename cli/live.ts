@@ -2,7 +2,7 @@ import type { App } from "../app.ts"
 import { type Clock, every } from "../core/clock.ts"
 import type { OrderEvent } from "../core/orders.ts"
 import { topics } from "../core/topics.ts"
-import type { Detection } from "../core/vocabulary.ts"
+import { type Detection, isDetection } from "../core/vocabulary.ts"
 import { counted, print, printable, when } from "./output.ts"
 
 const statusMs = 1000
@@ -42,7 +42,7 @@ export async function showLive(
 
   const subscriptions = [
     await app.log.follow(topics.detections, ({ appendedMs, value }) => {
-      if (appendedMs < sinceMs || value.kind === "tick" || value.kind === "maintained") return
+      if (appendedMs < sinceMs || !isDetection(value)) return
       if (value.kind === "opened") seen.detections += 1
       say(describeDetection(value))
     }),

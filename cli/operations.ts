@@ -12,6 +12,7 @@ import { topics } from "../core/topics.ts"
 import {
   type Detection,
   deadLetterReasons,
+  isDetection,
   name,
   orderType,
   priority,
@@ -22,8 +23,12 @@ import { verifyFindings } from "../rules/verify.ts"
 import { type CommandName, commands } from "../workorders/life-cycle.ts"
 import { actualCost, estimatedCost } from "../workorders/money.ts"
 import { auditOperations } from "./audit-operations.ts"
+import { automationOperations } from "./automation-operations.ts"
+import { estimateFor, estimateOperations } from "./estimate-operations.ts"
 import { operation } from "./operation.ts"
+import { planOperations } from "./plan-operations.ts"
 import { requestOperations } from "./request-operations.ts"
+import { scheduleOperations } from "./schedule-operations.ts"
 import { stockOperations } from "./stock-operations.ts"
 
 const limit = z.number().int().min(1).max(10_000)
@@ -66,6 +71,7 @@ export const operations = {
     return {
       ...found,
       related,
+      estimate: await estimateFor(app, found.order),
       cost: { expected, soFar: actualCost(found.order) },
       currency: plant?.currency ?? "",
     }
@@ -80,8 +86,12 @@ export const operations = {
     }),
     (app, ask, actor) => app.workorders.perform(ask, { actor, atMs: app.now() }),
   ),
+  ...estimateOperations,
   ...requestOperations,
   ...stockOperations,
+  ...planOperations,
+  ...scheduleOperations,
+  ...automationOperations,
   "budgets.list": operation(z.object({ year: z.number().int().optional() }), (app, filter, actor) =>
     app.workorders.budgets(filter, actor),
   ),
@@ -272,7 +282,7 @@ async function listDetections(
   },
 ): Promise<readonly Detection[]> {
   const found = await newest(app.log, topics.detections, filter.limit, ({ value }) => {
-    if (value.kind === "tick" || value.kind === "maintained") return undefined
+    if (!isDetection(value)) return undefined
     if (filter.asset !== undefined && value.asset !== filter.asset) return undefined
     if (filter.rule !== undefined && value.rule !== filter.rule) return undefined
     if (filter.severity !== undefined && value.severity !== filter.severity) return undefined

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { Command } from "commander"
 import { addAlarms } from "./commands/alarms.ts"
 import { addAudit } from "./commands/audit.ts"
+import { addAutomations } from "./commands/automations.ts"
 import { addBudgets } from "./commands/budgets.ts"
 import { addDeadLetters } from "./commands/dead-letters.ts"
 import { addDemo } from "./commands/demo.ts"
@@ -9,11 +10,13 @@ import { addDetections } from "./commands/detections.ts"
 import { addDevices } from "./commands/devices.ts"
 import { addMqttUser } from "./commands/mqtt-user.ts"
 import { addOrders } from "./commands/orders.ts"
+import { addPlans } from "./commands/plans.ts"
 import { addPlant } from "./commands/plant.ts"
 import { addReplay } from "./commands/replay.ts"
 import { addCodes, addRequests } from "./commands/requests.ts"
 import { addRules } from "./commands/rules.ts"
 import { addSamples } from "./commands/samples.ts"
+import { addSchedule } from "./commands/schedule.ts"
 import { addSchema } from "./commands/schema.ts"
 import { addSimulate } from "./commands/simulate.ts"
 import { addStart } from "./commands/start.ts"
@@ -44,7 +47,10 @@ export function program(surroundings: Surroundings): Command {
   addRequests(root, surroundings)
   addCodes(root, surroundings)
   addStock(root, surroundings)
+  addPlans(root, surroundings)
+  addSchedule(root, surroundings)
   addBudgets(root, surroundings)
+  addAutomations(root, surroundings)
   addVerify(root, surroundings)
   addDetections(root, surroundings)
   addAlarms(root, surroundings)

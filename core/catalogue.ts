@@ -1,6 +1,8 @@
 import { MillwrightError } from "./errors.ts"
 import type { Log, Subscription } from "./log/log.ts"
-import { type Asset, matches, type Plant, parsePlant, type Selector } from "./plant.ts"
+import { type Asset, matches, type Plant, parsePlant } from "./plant.ts"
+import type { PlanSpec } from "./plant-planning.ts"
+import type { Selector } from "./selector.ts"
 import { type PlantRevision, topics } from "./topics.ts"
 
 /** One revision of the plant, read once and looked up often. */
@@ -11,19 +13,49 @@ export type Revision = {
   readonly assets: ReadonlyMap<string, Asset>
   /** The plant's revision in which this rule or plan (by id) last changed. */
   changedIn(kind: "rule" | "plan", id: string): number
+  /** When this automation was added, by the wall: what happened to orders before does not set it off. */
+  automationSinceMs(id: string): number
   assetsFor(selector: Selector): readonly Asset[]
+  /** The maintenance plans of an asset, by its id. */
+  plansFor(asset: string): readonly PlanSpec[]
 }
 
 export function readRevision(record: PlantRevision): Revision {
   const plant = parsePlant(record.source)
+  const assets = new Map(plant.assets.map((asset) => [asset.id, asset]))
+  const automationsSince = new Map(Object.entries(record.automationsSinceMs ?? {}))
+  let plans: ReadonlyMap<string, readonly PlanSpec[]> | undefined
   return {
     number: record.revision,
     effectiveMs: record.effectiveMs,
     plant,
-    assets: new Map(plant.assets.map((asset) => [asset.id, asset])),
+    assets,
     changedIn: (kind, id) => record.changedIn[`${kind}:${id}`] ?? record.revision,
+    automationSinceMs: (id) => automationsSince.get(id) ?? 0,
     assetsFor: (selector) => plant.assets.filter((asset) => matches(selector, asset)),
+    plansFor(asset) {
+      plans ??= plansByAsset(plant.plans, assets)
+      return plans.get(asset) ?? []
+    },
   }
+}
+
+/** Plans that name their assets are looked up, not searched for: thousands of them are thousands of steps. */
+function plansByAsset(
+  plans: readonly PlanSpec[],
+  assets: ReadonlyMap<string, Asset>,
+): ReadonlyMap<string, readonly PlanSpec[]> {
+  const found = new Map<string, PlanSpec[]>()
+  for (const plan of plans) {
+    const named = plan.for.asset && [...new Set(plan.for.asset)].flatMap((id) => assets.get(id) ?? [])
+    for (const asset of named ?? assets.values()) {
+      if (!matches(plan.for, asset)) continue
+      const before = found.get(asset.id)
+      if (before === undefined) found.set(asset.id, [plan])
+      else before.push(plan)
+    }
+  }
+  return found
 }
 
 /** The plant's revisions as announced on the topic `catalogue`. */

@@ -163,10 +163,16 @@ function waitsForItself(id: string, tasks: readonly Task[]): boolean {
 /** A job with nothing stated. */
 export const noJob: Job = job.parse({})
 
+const jobs = new WeakMap<Job, Job>()
+
 /** The job of a template. */
 export function jobOf(template: Job): Job {
+  const known = jobs.get(template)
+  if (known !== undefined) return known
   const keys = Object.keys(jobShape) as (keyof Job)[]
-  return job.parse(Object.fromEntries(keys.map((key) => [key, template[key]])))
+  const found = job.parse(Object.fromEntries(keys.map((key) => [key, template[key]])))
+  jobs.set(template, found)
+  return found
 }
 
 /** The same job with the words of its tasks and checks filled in. */

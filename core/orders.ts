@@ -12,7 +12,15 @@ const trigger = z.discriminatedUnion("kind", [
     revision: z.number().int().positive(),
     episode: z.uuid(),
   }),
-  z.object({ kind: z.literal("plan"), plan: name, revision: z.number().int().positive(), dueMs: timeMs }),
+  z.object({
+    kind: z.literal("plan"),
+    plan: name,
+    revision: z.number().int().positive(),
+    /** As the plan has it, before it was moved into working time. */
+    dueMs: timeMs,
+    /** Which of the plan's triggers came first, and what it is counted from. */
+    because: z.string(),
+  }),
   z.object({ kind: z.literal("person"), by: z.string() }),
   /** Somebody without an account, standing before the machine. */
   z.object({ kind: z.literal("public") }),
@@ -97,7 +105,20 @@ const settleOrder = z.object({
 })
 export type SettleOrder = z.infer<typeof settleOrder>
 
-export const orderRequest = z.discriminatedUnion("kind", [openOrder, amendOrder, settleOrder])
+/** The work of a plan was done without its own order: those that ask for it and were not begun end. */
+const creditOrder = z.object({
+  kind: z.literal("credit"),
+  asset: name,
+  plan: name,
+  /** By which order, where it was one. */
+  by: z.uuid().nullable(),
+  /** Orders asked for until then are met. */
+  atMs: timeMs,
+  reason: z.string(),
+})
+export type CreditOrder = z.infer<typeof creditOrder>
+
+export const orderRequest = z.discriminatedUnion("kind", [openOrder, amendOrder, settleOrder, creditOrder])
 export type OrderRequest = z.infer<typeof orderRequest>
 
 /** In the order in which most orders pass through them: docs/work-orders.md draws the steps between. */
@@ -323,6 +344,10 @@ export const notClosed: Closing = {
   cost: null,
 }
 
+/** Who is to be at it when: at a task or, with null, at the order as a whole. */
+const slot = z.object({ task: z.string().nullable(), person, startMs: timeMs, finishMs: timeMs })
+export type Slot = z.infer<typeof slot>
+
 const escalationStep = { of: z.enum(["response", "completion"]), step: count, to: z.string() }
 
 /** Until when somebody must have taken the order on, and have done it; who was told that it is late. */
@@ -368,6 +393,8 @@ export const workOrder = z.object({
   job,
   priority,
   priorityReason: z.string(),
+  /** By how many levels its waiting has raised the priority; left out: by none so far. */
+  aged: z.number().int().min(1).max(4).optional(),
   requestedMs: timeMs,
   dueMs: timeMs,
   finishedMs: timeMs.nullable(),
@@ -377,7 +404,9 @@ export const workOrder = z.object({
   costCentre: z.string().nullable(),
   approval: approval.nullable(),
   bids: z.array(bid).max(100),
-  planned: z.object({ startMs: timeMs, finishMs: timeMs }).nullable(),
+  planned: z
+    .object({ startMs: timeMs, finishMs: timeMs, slots: z.array(slot).max(many).default([]) })
+    .nullable(),
   /** Each time that its due date was moved. */
   postponed: z
     .array(z.object({ fromMs: timeMs, toMs: timeMs, reason: z.string(), by: person, atMs: timeMs }))
@@ -395,7 +424,7 @@ export const workOrder = z.object({
 export type WorkOrder = z.infer<typeof workOrder>
 
 /** What can happen to an order. The first three come from the pipeline, the others from people and the clock. */
-const orderEventKinds = [
+export const orderEventKinds = [
   "created",
   "merged",
   "amended",
@@ -437,6 +466,8 @@ const orderEventKinds = [
   "closed",
   "cancelled",
   "escalated",
+  "aged",
+  "notified",
 ] as const
 
 /** What happened to an order. `sequence` counts per order from 1; `actor` is a person's id or `system`. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
 import type { Kysely, Migration } from "kysely"
 import { Audit } from "./audit.ts"
+import { isAutomationActor } from "./automation.ts"
 import type { Database } from "./db/database.ts"
 import { MillwrightError } from "./errors.ts"
 import type { Log } from "./log/log.ts"
@@ -166,6 +167,7 @@ export class PlantRegister {
         plant: plant.plant,
         source,
         changedIn: changedIn(before, changes, plant, number),
+        automationsSinceMs: automationsSince(before, plant, nowMs),
         effectiveMs: Math.max(effectiveMs, before?.effectiveMs ?? effectiveMs),
         author: actor,
         reason,
@@ -277,6 +279,10 @@ const lists = {
   stores: "store",
   parts: "part",
   approvals: "approval rule",
+  blackouts: "blackout",
+  production: "production window",
+  crews: "crew",
+  automations: "automation",
 } as const
 
 const settings = [
@@ -290,6 +296,8 @@ const settings = [
   "sla",
   "publicRequests",
   "failureCodes",
+  "travel",
+  "urgency",
 ] as const
 
 /** What has to be done to make the one plant the other. */
@@ -328,8 +336,23 @@ function changedIn(
   )
 }
 
-/** Throws `NOT_ALLOWED` unless the actor has one of these roles. A plant without people leaves it to who has the files. */
+/** When each automation was added, by the wall: what happened to orders before sets it off no more. */
+function automationsSince(
+  before: PlantRevision | undefined,
+  { automations }: Plant,
+  nowMs: number,
+): Record<string, number> {
+  const since = new Map(Object.entries(before?.automationsSinceMs ?? {}))
+  return Object.fromEntries(automations.map(({ id }) => [id, since.get(id) ?? nowMs]))
+}
+
+/**
+ * Throws `NOT_ALLOWED` unless the actor has one of these roles. A plant without people leaves it to who has the files,
+ * but for the name of an automation, which is for automations alone.
+ */
 export function authorise(plant: Plant, actor: string, needed: readonly Role[]): void {
+  if (isAutomationActor(actor))
+    throw new MillwrightError("NOT_ALLOWED", `"${actor}" is no person: say who acts with --as`)
   if (plant.people.length === 0) return
   const able = plant.people.filter(({ roles }) => roles.some((role) => needed.includes(role)))
   if (able.some(({ id }) => id === actor)) return

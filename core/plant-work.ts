@@ -100,13 +100,16 @@ const span = z
   .refine(([from, to]) => from < to, "expected the later time second")
 const days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const
 
-/** When a site works, in its own time: spans such as 06:00 to 14:00 by weekday. A day that is not named has none. */
+/** Spans such as 06:00 to 14:00 by weekday, in the site's own time. A day that is not named has none. */
+export const workingHours = z
+  .partialRecord(z.enum(days), z.array(span).max(10))
+  .refine((hours) => Object.values(hours).some((spans) => spans.length > 0), {
+    error: "expected at least one span: who never works would never be late",
+  })
+
+/** When a site works. */
 export const workingTime = z.strictObject({
-  hours: z
-    .partialRecord(z.enum(days), z.array(span).max(10))
-    .refine((hours) => Object.values(hours).some((spans) => spans.length > 0), {
-      error: "expected at least one span: a site that never works would never be late",
-    }),
+  hours: workingHours,
   holidays: z.array(date).max(1000).default([]),
 })
 export type WorkingTime = z.infer<typeof workingTime>

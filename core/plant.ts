@@ -1,8 +1,23 @@
 /** The plant file: what a plant is made of, who works there, and what is watched. Published as a JSON Schema. */
 import { parse } from "yaml"
 import { z } from "zod"
+import { type Automation, automation } from "./automation.ts"
 import { duration } from "./duration.ts"
 import { MillwrightError } from "./errors.ts"
+import { windowSchedule } from "./plan-schedule.ts"
+import {
+  absence,
+  type Blackout,
+  blackout,
+  type Crew,
+  crew,
+  type PlanSpec,
+  plan,
+  position,
+  travel,
+  triggersOf,
+  urgency,
+} from "./plant-planning.ts"
 import {
   type ApprovalRule,
   approvalRule,
@@ -22,6 +37,7 @@ import {
   warranty,
   workingTime,
 } from "./plant-work.ts"
+import { type Selector, selector } from "./selector.ts"
 import { criticality, name, orderType, priority, scalar, severity } from "./vocabulary.ts"
 
 export const roles = [
@@ -43,6 +59,10 @@ const signal = z.strictObject({
   unit: z.string().optional(),
   /** A `meter` only counts up (hours, cycles, mileage); a `gauge` goes anywhere. */
   kind: z.enum(["gauge", "meter"]).default("gauge"),
+  /** Of a meter that plans go by: a reading that rose faster is believed once another follows from it. */
+  maxPerHour: z.number().positive().optional(),
+  /** Where a meter with so many digits begins again at 0. */
+  rollsOverAt: z.number().positive().optional(),
   /** Values outside are physically impossible: they go to dead letters. */
   min: z.number().optional(),
   max: z.number().optional(),
@@ -66,19 +86,13 @@ const asset = z.strictObject({
   criticality: criticality.default("B"),
   location: z.string().optional(),
   attributes: z.record(z.string(), scalar).default({}),
+  /** Of what moves or stands apart from its site. */
+  position: position.optional(),
   /** Who pays for work on it. */
   costCentre: name.optional(),
   warranty: warranty.optional(),
 })
 export type Asset = z.infer<typeof asset>
-
-const list = <T extends z.ZodType>(item: T) => z.union([item.transform((one) => [one]), z.array(item)])
-
-/** Which assets something is for: all that match every key given. */
-const selector = z
-  .strictObject({ class: list(name).optional(), asset: list(name).optional(), site: list(name).optional() })
-  .default({})
-export type Selector = z.infer<typeof selector>
 
 /** Whether and how a rule's episodes become work orders. Left out: detections only. */
 const ruleOrder = z.strictObject({
@@ -139,39 +153,16 @@ const rule = z.strictObject({
 })
 export type RuleSpec = z.infer<typeof rule>
 
-const schedule = z.union([
-  /** At `from` and every so long after it; whole days keep the site's time of day across clock changes. */
-  z.strictObject({ every: duration, from: z.iso.datetime({ offset: true }) }),
-  /** A cron pattern (minute hour day month weekday) in the site's time zone. */
-  z.strictObject({ cron: z.string() }),
-])
-
 /** Planned work, in which rules look away. */
 const maintenanceWindow = z.strictObject({
   id: name,
   description: z.string().optional(),
   for: selector,
   /** When it begins: once, or again and again. */
-  schedule: z.union([z.strictObject({ at: z.iso.datetime({ offset: true }) }), schedule], {
-    error:
-      'expected at: TIME, every: and from: TIME, or cron: PATTERN (a TIME is such as "2026-03-01T06:00:00Z")',
-  }),
+  schedule: windowSchedule,
   lasts: duration.refine((ms) => ms > 0, "expected more than nothing"),
 })
 type MaintenanceWindow = z.infer<typeof maintenanceWindow>
-
-const plan = z.strictObject({
-  id: name,
-  description: z.string().optional(),
-  for: selector,
-  component: name.optional(),
-  schedule,
-  /** How long before its due time the order is made. */
-  lead: duration.default(0),
-  template: name,
-  priority: priority.default(4),
-})
-export type PlanSpec = z.infer<typeof plan>
 
 const person = z.strictObject({
   id: name,
@@ -183,6 +174,11 @@ const person = z.strictObject({
     .default([]),
   /** What they do by the hour: its rate is what their labour costs. */
   craft: name.optional(),
+  /** With whom they share their hours. */
+  crew: name.optional(),
+  absences: z.array(absence).max(1000).default([]),
+  /** Where their way to work begins; by default at their crew's site. */
+  position: position.optional(),
   /** Decides in their place, also on approvals. */
   delegate: delegate.optional(),
   /** Of somebody with the role customer: whose orders they see. */
@@ -200,6 +196,7 @@ const site = z.strictObject({
       "not a time zone of the IANA list",
     )
     .default("UTC"),
+  position: position.optional(),
   /** Without it the site works at all times. */
   workingTime: workingTime.optional(),
 })
@@ -266,6 +263,13 @@ export const plant = z
     maintenanceWindows: z.array(maintenanceWindow).default([]),
     flood,
     plans: z.array(plan).default([]),
+    /** When no planned work is due or done. */
+    blackouts: z.array(blackout).default([]),
+    /** When assets produce: work for which they must stand still has to wait. */
+    production: z.array(blackout).default([]),
+    crews: z.array(crew).default([]),
+    travel: travel.prefault({}),
+    urgency: urgency.prefault({}),
     templates: z.array(template).default([]),
     people: z.array(person).default([]),
     customers: z.array(customer).default([]),
@@ -282,6 +286,7 @@ export const plant = z
     sla: sla.prefault({}),
     publicRequests: publicRequests.prefault({}),
     failureCodes: z.array(failureCodes).default([]),
+    automations: z.array(automation).default([]),
     priorities,
     /** Time until due by priority, where neither rule nor plan states one. */
     dueWithin: z
@@ -299,6 +304,10 @@ type Unchecked = {
   readonly assets: readonly Asset[]
   readonly rules: readonly RuleSpec[]
   readonly plans: readonly PlanSpec[]
+  readonly blackouts: readonly Blackout[]
+  readonly production: readonly Blackout[]
+  readonly crews: readonly Crew[]
+  readonly travel: z.infer<typeof travel>
   readonly templates: readonly Template[]
   readonly people: readonly Person[]
   readonly customers: readonly { id: string }[]
@@ -308,13 +317,14 @@ type Unchecked = {
   readonly approvals: readonly ApprovalRule[]
   readonly budgets: readonly Budget[]
   readonly failureCodes: readonly FailureCodes[]
+  readonly automations: readonly Automation[]
 }
 
 /** Every id is unique in its list and every reference names something that is there. */
 function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
   const say = (path: (string | number)[], message: string) =>
     context.addIssue({ code: "custom", path, message })
-  const ids = (key: Exclude<keyof Unchecked, "budgets" | "failureCodes">): Set<string> => {
+  const ids = (key: Exclude<keyof Unchecked, "budgets" | "failureCodes" | "travel">): Set<string> => {
     const seen = new Set<string>()
     content[key].forEach(({ id }, at) => {
       if (seen.has(id)) say([key, at, "id"], `"${id}" is there twice`)
@@ -332,8 +342,20 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
     craft: ids("crafts"),
     store: ids("stores"),
     part: ids("parts"),
+    crew: ids("crews"),
+    rule: new Set(content.rules.map(({ id }) => id)),
+    plan: new Set(content.plans.map(({ id }) => id)),
   }
-  for (const key of ["rules", "maintenanceWindows", "plans", "approvals"] as const) ids(key)
+  for (const key of [
+    "rules",
+    "maintenanceWindows",
+    "plans",
+    "blackouts",
+    "production",
+    "approvals",
+    "automations",
+  ] as const)
+    ids(key)
   const mustKnow = (what: keyof typeof known, id: string | undefined, path: (string | number)[]) => {
     if (id !== undefined && !known[what].has(id)) say(path, `there is no ${what} "${id}" in this file`)
   }
@@ -346,7 +368,7 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
       for (const id of chosen[what] ?? []) mustKnow(what, id, [...path, what])
     }
   }
-  for (const key of ["rules", "maintenanceWindows", "plans"] as const) {
+  for (const key of ["rules", "maintenanceWindows", "plans", "blackouts", "production"] as const) {
     content[key].forEach((one, at) => {
       mustSelect(one.for, [key, at, "for"])
     })
@@ -359,12 +381,29 @@ function checkReferences(content: Unchecked, context: z.RefinementCtx): void {
   })
   content.plans.forEach((one, at) => {
     mustKnow("template", one.template, ["plans", at, "template"])
+    one.contains.forEach((id, number) => {
+      mustKnow("plan", id, ["plans", at, "contains", number])
+    })
+    one.creditedBy.forEach((id, number) => {
+      mustKnow("template", id, ["plans", at, "creditedBy", number])
+    })
+    triggersOf(one).forEach((trigger, number) => {
+      if ("rule" in trigger) mustKnow("rule", trigger.rule, ["plans", at, "triggers", number, "rule"])
+    })
+  })
+  content.crews.forEach(({ site }, at) => {
+    mustKnow("site", site, ["crews", at, "site"])
+  })
+  content.travel.between.forEach((way, at) => {
+    for (const end of ["from", "to"] as const) {
+      if (!known.site.has(way[end])) mustKnow("asset", way[end], ["travel", "between", at, end])
+    }
   })
   checkWorkReferences(content, mustKnow, say)
 }
 
 type Know = (
-  what: "class" | "template" | "person" | "customer" | "craft" | "store" | "part" | "site",
+  what: "class" | "template" | "person" | "customer" | "craft" | "store" | "part" | "site" | "crew",
   id: string | undefined,
   path: (string | number)[],
 ) => void
@@ -389,8 +428,9 @@ function checkWorkReferences(
       mustKnow("store", store, [...path, "materials", number, "store"])
     })
   })
-  content.people.forEach(({ craft, delegate, customer }, at) => {
+  content.people.forEach(({ craft, crew, delegate, customer }, at) => {
     mustKnow("craft", craft, ["people", at, "craft"])
+    mustKnow("crew", crew, ["people", at, "crew"])
     mustKnow("person", delegate?.to, ["people", at, "delegate", "to"])
     mustKnow("customer", customer, ["people", at, "customer"])
   })
@@ -416,6 +456,17 @@ function checkWorkReferences(
   })
   content.failureCodes.forEach((one, at) => {
     mustKnow("class", one.class, ["failureCodes", at, "class"])
+  })
+  content.automations.forEach(({ then }, at) => {
+    then.forEach(({ assign = [], notify, followUp }, number) => {
+      const path = ["automations", at, "then", number]
+      for (const id of assign) mustKnow("person", id, [...path, "assign"])
+      mustKnow("template", followUp?.template, [...path, "followUp", "template"])
+      const isKnown = (to: string) =>
+        roles.some((role) => role === to) || content.people.some(({ id }) => id === to)
+      if (notify !== undefined && !isKnown(notify.to))
+        say([...path, "notify", "to"], `there is no role and no person "${notify.to}" in this file`)
+    })
   })
 }
 

@@ -1,5 +1,8 @@
-import { Cron, CronDate } from "croner"
-import type { PlanSpec } from "./plant.ts"
+/** The due times of all kinds of schedule. */
+import { cronOccurrences } from "./cron.ts"
+import { addPeriod, type Period, periodLengthMs } from "./period.ts"
+import { isDated, type PlanSchedule, type WindowSchedule } from "./plan-schedule.ts"
+import { recurrenceOccurrences } from "./recurrence.ts"
 
 /** The due times of a schedule: pure, so any of them can be worked out at any time and in any order. */
 export type Occurrences = {
@@ -13,83 +16,73 @@ const minute = 60_000
 const day = 86_400_000
 
 /** A pattern takes about 80 kB once it is parsed, and many plans share one: the bound is for those that don't. */
-const parsed = new Map<string, Occurrences>()
-const parsedAtMost = 256
+const shared = new Map<string, Occurrences>()
+const sharedAtMost = 256
 
-/** Throws an error with the reason when the schedule has no meaning; a bad time zone only shows at the first question. */
-export function occurrencesOf(schedule: PlanSpec["schedule"], timeZone: string): Occurrences {
-  if ("every" in schedule) return regularOccurrences(Date.parse(schedule.from), schedule.every, timeZone)
-  const key = `${schedule.cron} ${timeZone}`
-  const known = parsed.get(key)
+/**
+ * Of a schedule that is dated; for an `every` that does not say from when it is counted: `countedOccurrences`.
+ * Throws an error with the reason when the schedule has no meaning; a bad time zone may only show at the first question.
+ */
+export function occurrencesOf(schedule: WindowSchedule, timeZone: string): Occurrences {
+  const key = `${JSON.stringify(schedule)} ${timeZone}`
+  const known = shared.get(key)
   if (known !== undefined) return known
-  const occurrences = cronOccurrences(schedule.cron, timeZone)
-  if (parsed.size >= parsedAtMost) parsed.clear()
-  parsed.set(key, occurrences)
+  const { from, upTo } = unshared(schedule, timeZone)
+  const occurrences = { from: keepingAnswers(from), upTo: keepingAnswers(upTo) }
+  if (shared.size >= sharedAtMost) shared.clear()
+  shared.set(key, occurrences)
   return occurrences
 }
 
-/** At `fromMs` and every `everyMs` after it. Whole days are days of the site's calendar, 23 to 25 hours long. */
-function regularOccurrences(fromMs: number, everyMs: number, timeZone: string): Occurrences {
+function unshared(schedule: WindowSchedule, timeZone: string): Occurrences {
+  if ("at" in schedule) return once(Date.parse(schedule.at))
+  if ("cron" in schedule) return cronOccurrences(schedule.cron, timeZone)
+  const fromMs = Date.parse(schedule.from)
+  if ("rrule" in schedule) return recurrenceOccurrences(schedule.rrule, fromMs, timeZone)
+  return countedOccurrences(schedule.every, fromMs, timeZone)
+}
+
+function once(atMs: number): Occurrences {
+  return {
+    from: (ms) => (ms <= atMs ? atMs : undefined),
+    upTo: (ms) => (ms >= atMs ? atMs : undefined),
+  }
+}
+
+/** At `fromMs` and every so long after it. Whole days and months are of the site's calendar: see `addPeriod`. */
+export function countedOccurrences(every: Period, fromMs: number, timeZone: string): Occurrences {
+  const everyMs = periodLengthMs(every)
   if (everyMs < minute) throw new Error("an interval below one minute is not a maintenance plan")
-  const days = everyMs / day
-  const at = Number.isInteger(days)
-    ? (count: number) => addDays(fromMs, count * days, timeZone)
-    : (count: number) => Math.round(fromMs + count * everyMs)
-  // A clock change moves an occurrence by less than one interval, so the estimate is off by one at most.
+  const at = (count: number) => addPeriod(fromMs, every, timeZone, count)
+  // A clock change, or months of unequal length, move an occurrence by less than one interval: one off at most.
   const estimate = (ms: number) => Math.max(0, Math.floor((ms - fromMs) / everyMs))
   return {
     from(ms) {
       let count = Math.max(0, estimate(ms) - 1)
-      while (at(count) < ms) count++
-      return at(count)
+      let dueMs = at(count)
+      while (dueMs < ms) dueMs = at(++count)
+      return dueMs
     },
     upTo(ms) {
       if (ms < fromMs) return undefined
       let count = estimate(ms) + 1
-      while (at(count) > ms) count--
-      return at(count)
+      let dueMs = at(count)
+      while (dueMs > ms) dueMs = at(--count)
+      return dueMs
     },
   }
 }
 
-/** The same time of day so many days later; in the hour that a clock change skips, the time as much later. */
-function addDays(ms: number, days: number, timeZone: string): number {
-  if (days === 0) return ms
-  const local = new CronDate(new Date(ms), timeZone)
-  const moved = Date.UTC(
-    local.year,
-    local.month,
-    local.day + days,
-    local.hour,
-    local.minute,
-    local.second,
-    local.ms,
-  )
-  return new CronDate(new Date(moved).toISOString().slice(0, 19), timeZone).getTime() + local.ms
-}
-
-function cronOccurrences(pattern: string, timeZone: string): Occurrences {
-  // croner reads "?" as the time at which it parses: the same plan would then mean something else each day.
-  if (pattern.includes("?")) throw new Error(`"?" is not allowed in the cron pattern "${pattern}", use "*"`)
-  const cron = new Cron(pattern, { timezone: timeZone, mode: "5-part" })
-  // croner answers with times strictly after and strictly before the one given.
-  return {
-    from: keepingLast((ms) => cron.nextRun(new Date(ms - 1))?.getTime()),
-    upTo: keepingLast((ms) =>
-      cron
-        .previousRuns(1, new Date(ms + 1))
-        .at(0)
-        ?.getTime(),
-    ),
-  }
-}
-
-/** A plan asks the same for each of its assets in turn, and croner takes about 0.1 ms to answer. */
-function keepingLast(answerTo: (ms: number) => number | undefined): (ms: number) => number | undefined {
-  let last: { readonly ms: number; readonly answer: number | undefined } | undefined
+/** A plan asks the same few things for each of its assets in turn, and an answer takes up to 0.1 ms to find. */
+function keepingAnswers(answerTo: (ms: number) => number | undefined): (ms: number) => number | undefined {
+  const answers = new Map<number, number | undefined>()
   return (ms) => {
-    if (last?.ms !== ms) last = { ms, answer: answerTo(ms) }
-    return last.answer
+    const known = answers.get(ms)
+    if (known !== undefined || answers.has(ms)) return known
+    const answer = answerTo(ms)
+    if (answers.size >= 64) answers.clear()
+    answers.set(ms, answer)
+    return answer
   }
 }
 
@@ -98,16 +91,28 @@ const sometime = Date.UTC(2024, 0, 1)
 /** Enough to meet the shorter step of patterns such as the 1st and the 15th, or Mondays and Thursdays. */
 const occurrencesTried = 4
 
-/** The least time between two due times. Throws what is wrong with a schedule that can't be followed. */
-export function shortestInterval(schedule: PlanSpec["schedule"], timeZone: string): number {
-  const occurrences = occurrencesOf(schedule, timeZone)
+/**
+ * The least time between two due times, in milliseconds; endless where there is only one. Throws what is wrong with a
+ * schedule that can't be followed.
+ */
+export function shortestInterval(schedule: PlanSchedule | WindowSchedule, timeZone: string): number {
+  const occurrences = isDated(schedule)
+    ? occurrencesOf(schedule, timeZone)
+    : countedOccurrences(schedule.every, sometime, timeZone)
+  let lastMs = occurrences.from(beginOf(schedule))
+  if (lastMs === undefined) throw new Error("the schedule never comes due")
   let shortestMs = Number.POSITIVE_INFINITY
-  let lastMs: number | undefined
-  for (let tried = 0; tried < occurrencesTried; tried++) {
-    const nextMs = occurrences.from(lastMs === undefined ? sometime : lastMs + 1)
-    if (nextMs === undefined) throw new Error("the schedule never comes due")
-    if (lastMs !== undefined) shortestMs = Math.min(shortestMs, nextMs - lastMs)
+  for (let tried = 1; tried < occurrencesTried; tried++) {
+    const nextMs = occurrences.from(lastMs + 1)
+    if (nextMs === undefined) break
+    shortestMs = Math.min(shortestMs, nextMs - lastMs)
     lastMs = nextMs
   }
   return shortestMs
+}
+
+/** What ends may have ended before any fixed time. */
+function beginOf(schedule: PlanSchedule | WindowSchedule): number {
+  if ("at" in schedule) return Date.parse(schedule.at)
+  return "rrule" in schedule ? Date.parse(schedule.from) - day : sometime
 }

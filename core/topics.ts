@@ -10,6 +10,7 @@ import {
   deadLetter,
   detectionRecord,
   name,
+  partOf,
   type TelemetryRecord,
   telemetryRecord,
   timeMs,
@@ -38,6 +39,8 @@ export const plantRevision = z.object({
   source: z.string(),
   /** For each rule and plan the plant's revision in which it last changed. */
   changedIn: z.record(z.string(), z.number().int().positive()),
+  /** By automation when it was added, by the wall. */
+  automationsSinceMs: z.record(z.string(), timeMs).optional(),
   effectiveMs: timeMs,
   author: z.string(),
   reason: z.string(),
@@ -70,8 +73,29 @@ function topic<T>(
 
 function identifyRequest(request: OrderRequest): string {
   if (request.kind === "settle") return `settle/${request.asset}/${request.component}/${request.atMs}`
+  if (request.kind === "credit")
+    return `credit/${request.asset}/${request.plan}/${request.by ?? "-"}/${request.atMs}`
   if (request.kind === "open") return `open/${request.order}`
   return `amend/${request.order}/${request.finding.episode}/${request.finding.sequence}`
+}
+
+function identifyDetection(value: DetectionRecord): string {
+  switch (value.kind) {
+    case "tick":
+      return `tick/${value.atMs}`
+    case "maintained":
+      return `maintained/${value.asset}/${value.component}/${value.atMs}`
+    case "meter":
+      return `meter/${value.asset}/${value.signal}/${value.atMs}`
+    case "event":
+      return `event/${value.asset}/${value.code}/${partOf(value)}/${value.atMs}`
+    case "work":
+      return `work/${value.order}/${value.sequence}`
+    case "credit":
+      return `credit/${value.id}`
+    default:
+      return `${value.episode}/${value.sequence}`
+  }
 }
 
 function identifyAnnouncement(told: Announcement): string {
@@ -92,10 +116,7 @@ export const topics = {
   detections: topic<DetectionRecord>("detections", detectionRecord, {
     days: 90,
     megabytes: 1024,
-    identify: (value) =>
-      "episode" in value
-        ? `${value.episode}/${value.sequence}`
-        : `${value.kind}/${"asset" in value ? `${value.asset}/${value.component}/` : ""}${value.atMs}`,
+    identify: identifyDetection,
   }),
   alarms: topic<AlarmStep>("alarms", alarmStep, {
     days: 90,

@@ -282,9 +282,71 @@ const maintained = z.object({
 })
 export type Maintained = z.infer<typeof maintained>
 
-/** The scheduler sees maintenance and the passing of time among the detections, in the order in which the rules did. */
-export const detectionRecord = z.discriminatedUnion("kind", [detection, maintained, tick])
+/** A meter that some plan goes by was read, or replaced by one that reads so much. */
+const meterRead = z.object({
+  kind: z.literal("meter"),
+  site: name,
+  asset: name,
+  signal: name,
+  atMs: timeMs,
+  value: z.number(),
+  replaced: z.literal(true).optional(),
+})
+export type MeterRead = z.infer<typeof meterRead>
+
+/** What became of the work of an order, as the scheduler has to know it. */
+const workTold = z.object({
+  kind: z.literal("work"),
+  site: name,
+  asset: name,
+  component: name.nullable(),
+  order: z.uuid(),
+  number: z.string(),
+  /** Of the order's event that tells of it. */
+  sequence: z.number().int().positive(),
+  /** `dropped`: rejected or cancelled, so that the work was not done. */
+  outcome: z.enum(["done", "dropped", "reopened"]),
+  /** The plan that asked for it, or whose orders it joined. */
+  plan: name.nullable(),
+  template: name.nullable(),
+  /** Tasks were left out, so it does not stand for anything else. */
+  partly: z.boolean(),
+  atMs: timeMs,
+})
+export type WorkTold = z.infer<typeof workTold>
+
+/** Somebody states that the work of a plan was done on an asset, without an order for it. */
+const credit = z.object({
+  kind: z.literal("credit"),
+  id: z.uuid(),
+  site: name,
+  asset: name,
+  plan: name,
+  /** When it was done. */
+  atMs: timeMs,
+  actor: z.string(),
+  reason: z.string(),
+})
+export type Credit = z.infer<typeof credit>
+
+/**
+ * The scheduler sees all that it goes by among the detections: maintenance, meters, events and the passing of time in the
+ * order in which the rules saw them, and work that was done as it becomes known.
+ */
+export const detectionRecord = z.discriminatedUnion("kind", [
+  detection,
+  maintained,
+  meterRead,
+  assetEvent,
+  workTold,
+  credit,
+  tick,
+])
 export type DetectionRecord = z.infer<typeof detectionRecord>
+
+export function isDetection(record: DetectionRecord): record is Detection {
+  return "episode" in record
+}
 
 export const orderTypes = ["reactive", "preventive", "predictive", "installation", "specialised"] as const
 export const orderType = z.enum(orderTypes)

@@ -14,10 +14,15 @@ export function timeZoneOf(plant: Plant, siteId: string): string {
   return plant.sites.find((site) => site.id === siteId)?.timeZone ?? "UTC"
 }
 
+const formats = new Map<string, Intl.DateTimeFormat>()
+
 /** "2026-03-29 06:00", on the clocks of that time zone. */
 export function localTime(atMs: number, timeZone: string): string {
+  const known = formats.get(timeZone)
   // Of all locales Swedish writes dates as ISO 8601 does.
-  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" })
+  const format =
+    known ?? new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" })
+  if (known === undefined) formats.set(timeZone, format)
   return format.format(atMs)
 }
 

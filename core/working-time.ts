@@ -1,5 +1,6 @@
 /** Working time of a site: pure sums on its calendar, correct on days of 23 and 25 hours. */
 import type { WorkingTime } from "./plant-work.ts"
+import { siteClock } from "./site-clock.ts"
 
 const minute = 60_000
 const day = 86_400_000
@@ -8,7 +9,8 @@ const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const
 /** So far ahead is looked for working time that is hardly ever there. */
 const horizonMs = 50 * 366 * day
 
-type Span = { readonly startMs: number; readonly endMs: number }
+/** From the one to the other; the end is not in it. */
+export type Span = { readonly startMs: number; readonly endMs: number }
 
 /** The earliest time, from `fromMs` on, by which so much working time has passed. Without a calendar all time counts. */
 export function addWorkingTime(
@@ -19,7 +21,7 @@ export function addWorkingTime(
 ): number {
   if (calendar === undefined || durationMs <= 0) return fromMs + Math.max(0, durationMs)
   let left = durationMs
-  for (const { startMs, endMs } of spans(fromMs, fromMs + horizonMs, calendar, timeZone)) {
+  for (const { startMs, endMs } of workingPieces(calendar, timeZone)(fromMs, fromMs + horizonMs)) {
     if (left <= endMs - startMs) return startMs + left
     left -= endMs - startMs
   }
@@ -35,31 +37,36 @@ export function workingTimeBetween(
 ): number {
   if (calendar === undefined) return Math.max(0, toMs - fromMs)
   let sum = 0
-  for (const { startMs, endMs } of spans(fromMs, toMs, calendar, timeZone)) sum += endMs - startMs
+  for (const { startMs, endMs } of workingPieces(calendar, timeZone)(fromMs, toMs)) sum += endMs - startMs
   return sum
 }
 
 /**
- * The working time of a stretch, piece by piece. An instant is working time when the site's clock shows it so: an hour
- * that a change of the clock repeats counts twice, and one that it skips not at all.
+ * The working time of a stretch in order, piece by piece; pieces may touch. An instant is working time when the site's
+ * clock shows it so: an hour that a change of the clock repeats counts twice, and one that it skips not at all.
  */
-function* spans(fromMs: number, toMs: number, calendar: WorkingTime, timeZone: string): Generator<Span> {
+export function workingPieces(
+  calendar: WorkingTime,
+  timeZone: string,
+): (fromMs: number, toMs: number) => Iterable<Span> {
   const hours = hoursByWeekday(calendar)
   const holidays = new Set(calendar.holidays)
-  const offsetAt = offsetsOf(timeZone)
-  for (let atMs = fromMs; atMs < toMs; ) {
-    const offset = offsetAt(atMs)
-    const endMs = Math.min(toMs, sameOffsetUntil(atMs, offset, offsetAt))
-    // On the site's clock, as if it were UTC.
-    for (let date = Math.floor((atMs + offset) / day) * day; date - offset < endMs; date += day) {
-      if (holidays.has(new Date(date).toISOString().slice(0, 10))) continue
-      for (const span of hours[new Date(date).getUTCDay()] ?? []) {
-        const first = Math.max(atMs, date + span.startMs - offset)
-        const last = Math.min(endMs, date + span.endMs - offset)
-        if (first < last) yield { startMs: first, endMs: last }
+  const clock = siteClock(timeZone)
+  return function* pieces(fromMs, toMs) {
+    for (let atMs = fromMs; atMs < toMs; ) {
+      const offset = clock.offsetAt(atMs)
+      const endMs = Math.min(toMs, clock.sameUntil(atMs, offset))
+      // On the site's clock, as if it were UTC.
+      for (let date = Math.floor((atMs + offset) / day) * day; date - offset < endMs; date += day) {
+        if (holidays.has(new Date(date).toISOString().slice(0, 10))) continue
+        for (const span of hours[new Date(date).getUTCDay()] ?? []) {
+          const first = Math.max(atMs, date + span.startMs - offset)
+          const last = Math.min(endMs, date + span.endMs - offset)
+          if (first < last) yield { startMs: first, endMs: last }
+        }
       }
+      atMs = endMs
     }
-    atMs = endMs
   }
 }
 
@@ -83,45 +90,4 @@ function hoursByWeekday({ hours }: WorkingTime): readonly (readonly Span[])[] {
 function timeOfDay(text: string): number {
   const [hour = 0, minutes = 0] = text.split(":").map(Number)
   return (hour * 60 + minutes) * minute
-}
-
-/** At most a day later. No clock is changed twice in a day. */
-function sameOffsetUntil(atMs: number, offset: number, offsetAt: (ms: number) => number): number {
-  let [same, other] = [atMs, atMs + day]
-  if (offsetAt(other) === offset) return other
-  while (other - same > 1) {
-    const between = Math.floor((same + other) / 2)
-    if (offsetAt(between) === offset) same = between
-    else other = between
-  }
-  return other
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>()
-
-/** How far the clocks of a time zone are ahead of UTC. */
-function offsetsOf(timeZone: string): (ms: number) => number {
-  if (timeZone === "UTC") return () => 0
-  const known = formats.get(timeZone)
-  const format =
-    known ??
-    new Intl.DateTimeFormat("en-US", {
-      timeZone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    })
-  if (known === undefined) formats.set(timeZone, format)
-  return (ms) => {
-    const second = Math.floor(ms / 1000) * 1000
-    const part = Object.fromEntries(
-      format.formatToParts(second).map(({ type, value }) => [type, Number(value)]),
-    )
-    const { year = 0, month = 1, day: date = 1, hour = 0, minute: minutes = 0, second: seconds = 0 } = part
-    return Date.UTC(year, month - 1, date, hour, minutes, seconds) - second
-  }
 }

@@ -6,7 +6,7 @@ import { Replaced } from "../core/db/replaced.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../core/log/log.ts"
 import type { OrderEvent } from "../core/orders.ts"
 import { type Topic, topics } from "../core/topics.ts"
-import type { DetectionRecord } from "../core/vocabulary.ts"
+import { type DetectionRecord, isDetection } from "../core/vocabulary.ts"
 import type { MqttSide } from "./mqtt-side.ts"
 
 type AnnouncerContext = {
@@ -43,9 +43,9 @@ export class Announcer {
   async start(): Promise<void> {
     this.subscriptions = [
       await this.announce(topics.detections, (value: DetectionRecord) =>
-        value.kind === "tick" || value.kind === "maintained"
-          ? undefined
-          : { topic: `v1/${value.site}/${value.asset}/detections`, payload: JSON.stringify(value) },
+        isDetection(value)
+          ? { topic: `v1/${value.site}/${value.asset}/detections`, payload: JSON.stringify(value) }
+          : undefined,
       ),
       await this.announce(topics.workOrderEvents, (value: OrderEvent) => ({
         topic: `v1/${value.order.site}/${value.order.asset}/orders`,

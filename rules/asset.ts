@@ -57,6 +57,8 @@ export const assetState = z.object({
   newest: z.object({ atMs: timeMs, arrivedMs: timeMs }),
   incidents: z.array(incident),
   lanes: z.array(laneState),
+  /** By signal: the stretch of time in which the meter was last told of to the scheduler. */
+  meters: z.record(z.string(), z.number()),
 })
 export type AssetState = z.infer<typeof assetState>
 
@@ -257,5 +259,6 @@ export function freshState(asset: string, revision: number, atMs: number, arrive
     newest: { atMs, arrivedMs },
     incidents: [],
     lanes: [],
+    meters: {},
   }
 }

@@ -27,6 +27,8 @@ export type Engine = {
   /** All states, as `changes` gives them. */
   assets(): readonly AssetState[]
   openEpisodes(): number
+  /** Whether this reading of a meter is the first of its stretch of time, which the next one is then not. */
+  isFirstOfStretch(asset: string, signal: string, stretch: number): boolean
 }
 
 export function createEngine({ plantClock, revisions, rulebook, counts }: EngineSettings): Engine {
@@ -133,6 +135,15 @@ export function createEngine({ plantClock, revisions, rulebook, counts }: Engine
       let open = 0
       for (const asset of assets.values()) open += asset.openEpisodes
       return open
+    },
+
+    isFirstOfStretch(id, signal, stretch) {
+      const asset = assets.get(id)
+      if (asset === undefined || stretch <= (asset.state.meters[signal] ?? Number.NEGATIVE_INFINITY))
+        return false
+      asset.state.meters[signal] = stretch
+      asset.changed = true
+      return true
     },
   }
 }

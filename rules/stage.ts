@@ -5,13 +5,13 @@ import { MillwrightError } from "../core/errors.ts"
 import type { LogRecord, NewRecord, Position, Subscription } from "../core/log/log.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
-import type { DetectionRecord, TelemetryRecord, Tick } from "../core/vocabulary.ts"
+import { type DetectionRecord, isDetection, type TelemetryRecord, type Tick } from "../core/vocabulary.ts"
 import { createEngine, type Engine } from "./engine.ts"
 import { noCounts } from "./lane.ts"
-import { maintenanceIn } from "./maintenance.ts"
 import { ruleMetrics } from "./metrics.ts"
 import { rulebooks } from "./rulebook.ts"
 import { loadPartition, migrateRules, savePartition } from "./store.ts"
+import { toldToScheduler } from "./told.ts"
 
 export type RulesSettings = {
   /** A partition's state is saved at most this often, ms; after a crash so much is evaluated again. */
@@ -89,8 +89,8 @@ export function createJudging(context: StageContext & RulesSettings): Stage {
       const partition = partitions.get(record.partition)
       if (partition === undefined || record.position < partition.position) continue
       const detections = partition.engine.apply(record.value)
-      const maintenance = maintenanceIn(record.value, catalogue, plantClock)
-      const told = maintenance === undefined ? detections : [...detections, maintenance]
+      const besides = toldToScheduler(record.value, catalogue, plantClock, partition.engine.isFirstOfStretch)
+      const told = besides.length === 0 ? detections : [...detections, ...besides]
       partition.position = record.position + 1
       partition.changed = true
       const stepMs = plantClock === "event" ? stepOf(record.value.atMs) : undefined
@@ -125,7 +125,7 @@ export function createJudging(context: StageContext & RulesSettings): Stage {
   function append(found: readonly NewRecord<DetectionRecord>[]): Promise<void> {
     if (found.length === 0) return Promise.resolve()
     const steps = found.flatMap(({ value }) => {
-      if (value.kind === "tick" || value.kind === "maintained") return []
+      if (!isDetection(value)) return []
       const { evidence: _, ...step } = value
       return [{ key: step.site, value: step }]
     })

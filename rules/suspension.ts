@@ -60,12 +60,7 @@ export function windowsOf({ plant, assets }: Revision, id: string): Windows {
   const asset = assets.get(id)
   const mine = asset === undefined ? [] : plant.maintenanceWindows.filter((one) => matches(one.for, asset))
   const timeZone = plant.sites.find((site) => site.id === asset?.site)?.timeZone ?? "UTC"
-  const windows = mine.map(
-    ({ schedule, lasts }): Window => ({
-      lasts,
-      ...("at" in schedule ? once(Date.parse(schedule.at)) : occurrencesOf(schedule, timeZone)),
-    }),
-  )
+  const windows = mine.map(({ schedule, lasts }): Window => ({ lasts, ...occurrencesOf(schedule, timeZone) }))
   return {
     isIn: (ms) => windows.some(({ upTo, lasts }) => ms < (upTo(ms) ?? Number.NEGATIVE_INFINITY) + lasts),
     changesAfter: (ms) =>
@@ -80,7 +75,6 @@ export function windowsOf({ plant, assets }: Revision, id: string): Windows {
 /** Maintenance windows whose times have no meaning, or that never end. */
 export function problemsOfWindows({ maintenanceWindows, sites }: Plant): string[] {
   return maintenanceWindows.flatMap(({ id, schedule, lasts }) => {
-    if ("at" in schedule) return []
     const say = (problem: string) => [`maintenance window "${id}": ${problem}`]
     try {
       const zones = new Set(sites.map(({ timeZone }) => timeZone))
@@ -93,11 +87,4 @@ export function problemsOfWindows({ maintenanceWindows, sites }: Plant): string[
       return say(`schedule: ${messageOf(error)}`)
     }
   })
-}
-
-function once(atMs: number): Occurrences {
-  return {
-    from: (ms) => (ms <= atMs ? atMs : undefined),
-    upTo: (ms) => (ms >= atMs ? atMs : undefined),
-  }
 }

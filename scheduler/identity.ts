@@ -13,9 +13,9 @@ export function orderOfEpisode(by: Caused & { readonly rule: string; readonly ep
   return uuidv5(`rule|${by.rule}|${placeOf(by.asset, by.component)}|${by.episode}`, namespace)
 }
 
-/** The one order of an occurrence of a plan. */
-export function orderOfOccurrence(by: Caused & { readonly plan: string; readonly dueMs: number }): string {
-  return uuidv5(`plan|${by.plan}|${placeOf(by.asset, by.component)}|${by.dueMs}`, namespace)
+/** The one order of an occurrence of a plan; `name` is its due time, its meter's reading, or what caused it. */
+export function orderOfOccurrence(by: Caused & { readonly plan: string; readonly name: string }): string {
+  return uuidv5(`plan|${by.plan}|${placeOf(by.asset, by.component)}|${by.name}`, namespace)
 }
 
 /** Requests with one key concern one need; the store merges them while an order for it is open. */

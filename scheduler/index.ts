@@ -1,24 +1,25 @@
 import { every } from "../core/clock.ts"
-import { formatDuration } from "../core/duration.ts"
-import { messageOf } from "../core/errors.ts"
 import type { Subscription } from "../core/log/log.ts"
-import type { PlanSpec, Plant } from "../core/plant.ts"
-import { shortestInterval } from "../core/schedule.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
-import { timeZoneOf } from "../core/wording.ts"
 import { createPartitions } from "./partitions.ts"
-import { assetsFor } from "./plans.ts"
+import { createPlanDesk, type PlanDesk } from "./plan-desk.ts"
 import { createStore } from "./store.ts"
+import { createWorkTold, workGroup } from "./work-told.ts"
+
+/** The stage, and what the CLI and the API may ask of its plans. */
+export type Scheduler = Stage & { readonly plans: PlanDesk }
 
 const group = "scheduler"
 const tickMs = 1000
 
-/** Turns detections and the calendar's plans into requests for work orders: docs/scheduling.md. */
-export function createScheduler(context: StageContext): Stage {
+/** Turns detections, meters, events and the calendar into requests for work orders: docs/scheduling.md. */
+export function createScheduler(context: StageContext): Scheduler {
   const { log, database, clock } = context
   const stop = new AbortController()
-  let subscription: Subscription | undefined
+  let subscriptions: readonly Subscription[] = []
+  let decided: Subscription | undefined
+  let heard: Subscription | undefined
   let ticking: Promise<void> | undefined
   let end!: { resolve(): void; reject(error: unknown): void }
   const done = new Promise<void>((resolve, reject) => {
@@ -26,45 +27,30 @@ export function createScheduler(context: StageContext): Stage {
   })
   const store = createStore(database, group)
   const partitions = createPartitions(context, store, (partition, position) =>
-    subscription?.commit(partition, position),
+    decided?.commit(partition, position),
   )
+  const work = createWorkTold(context, (partition, position) => heard?.commit(partition, position))
 
   return {
     done,
-    prepare: () => store.migrate(),
+    plans: createPlanDesk(context, store),
+    async prepare() {
+      await store.migrate()
+      await work.prepare()
+    },
     async start() {
-      subscription = await log.subscribe(topics.detections, group, partitions)
+      decided = await log.subscribe(topics.detections, group, partitions)
+      heard = await log.subscribe(topics.workOrderEvents, workGroup, work)
+      work.tell()
+      subscriptions = [decided, heard]
       ticking = every(clock, tickMs, stop.signal, () => partitions.tick(clock.now()))
-      Promise.all([subscription.done, ticking]).then(() => end.resolve(), end.reject)
+      Promise.all([...subscriptions.map((one) => one.done), ticking]).then(() => end.resolve(), end.reject)
     },
     async close() {
       stop.abort()
-      // Whatever either of them failed with, `done` has told.
-      await Promise.allSettled([ticking, subscription?.close()])
+      // Whatever any of them failed with, `done` has told.
+      await Promise.allSettled([ticking, ...subscriptions.map((one) => one.close())])
       end.resolve()
     },
-  }
-}
-
-/**
- * One line for each plan that can't be followed: a pattern that can't be read, an interval of zero, a lead so long
- * that the next order would be asked for, and merged, before the one before it is due.
- */
-export function checkPlans(plant: Plant): string[] {
-  const assets = new Map(plant.assets.map((asset) => [asset.id, asset]))
-  return plant.plans.flatMap((plan) => {
-    const timeZones = new Set(assetsFor(plan, assets).map(({ site }) => timeZoneOf(plant, site)))
-    const problem = firstProblem(plan, timeZones.size === 0 ? ["UTC"] : [...timeZones])
-    return problem === undefined ? [] : [`plan "${plan.id}": ${problem}`]
-  })
-}
-
-function firstProblem({ schedule, lead }: PlanSpec, timeZones: readonly string[]): string | undefined {
-  try {
-    const shortestMs = Math.min(...timeZones.map((timeZone) => shortestInterval(schedule, timeZone)))
-    if (lead < shortestMs) return undefined
-    return `lead must be shorter than the time between two orders (${formatDuration(shortestMs)}), got ${formatDuration(lead)}`
-  } catch (error) {
-    return messageOf(error)
   }
 }

@@ -1,9 +1,7 @@
-import type { Revision } from "../core/catalogue.ts"
 import type { OrderRequest } from "../core/orders.ts"
 import type { PlantClock } from "../core/service.ts"
-import type { DetectionRecord } from "../core/vocabulary.ts"
-import { createCalendar, type Revisions } from "./calendar.ts"
-import type { Assignment } from "./plans.ts"
+import { type DetectionRecord, isDetection } from "../core/vocabulary.ts"
+import { createPlanner, type PlannerSetup } from "./planner.ts"
 import { requestFor, settleRequest } from "./requests.ts"
 import type { PartitionState } from "./state.ts"
 
@@ -20,34 +18,28 @@ export type PartitionScheduler = {
   nextMs(): number | undefined
 }
 
-type Setup = {
-  readonly state: PartitionState
-  readonly revisions: Revisions
-  readonly assignments: (revision: Revision) => readonly Assignment[]
-  readonly plantClock: PlantClock
-  readonly unusable: (assignment: Assignment, error: unknown) => void
-}
+type Setup = Omit<PlannerSetup, "missed"> & { readonly plantClock: PlantClock }
 
 export function createPartitionScheduler(setup: Setup): PartitionScheduler {
   const { state, revisions, plantClock } = setup
   // Only the wall's clock goes on while nobody schedules; in a replay nothing is missed.
-  const calendar = createCalendar({ ...setup, missed: plantClock === "wall" ? "newest" : "each" })
+  const planner = createPlanner({ ...setup, missed: plantClock === "wall" ? "newest" : "each" })
   return {
     state,
     *take(record) {
       if (record.kind === "tick") {
-        if (plantClock === "event") yield* calendar.advance(record.atMs)
+        if (plantClock === "event") yield* planner.advance(record.atMs)
         return
       }
       const revision = revisions.at(record.atMs) ?? revisions.newest()
       if (revision === undefined) return
-      const request =
-        record.kind === "maintained"
-          ? settleRequest(record, revision)
-          : requestFor(record, revision, state.episodes)
-      if (request !== undefined) yield request
+      if (isDetection(record)) {
+        const request = requestFor(record, revision, state.episodes)
+        if (request !== undefined) yield request
+      } else if (record.kind === "maintained") yield settleRequest(record, revision)
+      yield* planner.take(record)
     },
-    advance: calendar.advance,
-    nextMs: calendar.nextMs,
+    advance: planner.advance,
+    nextMs: planner.nextMs,
   }
 }

@@ -7,6 +7,7 @@ import type { StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
 import type { DetectionRecord } from "../core/vocabulary.ts"
 import { schedulerMetrics } from "./metrics.ts"
+import type { PlanNote } from "./note.ts"
 import { createPartitionScheduler, type PartitionScheduler } from "./partition.ts"
 import { type Assignment, assignmentsOf } from "./plans.ts"
 import type { Checkpoint, Store } from "./store.ts"
@@ -29,6 +30,8 @@ type Owned = {
   saved: { readonly position: Position; readonly revision: number | null }
   /** Something was asked for since it was saved. */
   hasAsked: boolean
+  /** What is to be known of its plans and is not saved yet. */
+  notes: PlanNote[]
 }
 
 /**
@@ -59,8 +62,13 @@ export function createPartitions(
     const { claim, position, state } = await store.claim(partition)
     // Under an older one the plans that it brought would be dropped.
     await catalogue.readUpTo(state.revision ?? 0)
+    const notes: PlanNote[] = []
     const scheduler = createPartitionScheduler({
       state,
+      note: (note) => {
+        state.noted += 1
+        notes.push(note)
+      },
       revisions: catalogue,
       assignments: (revision) => assignments(revision, partition),
       plantClock,
@@ -68,7 +76,7 @@ export function createPartitions(
         logger.error({ plan: plan.id }, `this plan can't be followed: ${messageOf(error)}`),
     })
     const before = { position, revision: state.revision }
-    owned.set(partition, { scheduler, claim, position, saved: before, hasAsked: false })
+    owned.set(partition, { scheduler, claim, position, saved: before, hasAsked: false, notes })
     replaced.remove([partition])
     return position
   }
@@ -104,6 +112,7 @@ export function createPartitions(
       }
       one.saved = { position: one.position, revision: one.scheduler.state.revision }
       one.hasAsked = false
+      one.notes.length = 0
       saved(partition, one.position)
     }
   }
@@ -155,8 +164,8 @@ function* noted(one: Owned, requests: Iterable<OrderRequest>): Iterable<OrderReq
 }
 
 /** To be saved at once. Where plans begin is not in the log, so it must not be worked out a second time. */
-function hasDecided({ hasAsked, scheduler, saved }: Owned): boolean {
-  return hasAsked || scheduler.state.revision !== saved.revision
+function hasDecided({ hasAsked, notes, scheduler, saved }: Owned): boolean {
+  return hasAsked || notes.length > 0 || scheduler.state.revision !== saved.revision
 }
 
 function hasMoved(one: Owned): boolean {

@@ -10,6 +10,7 @@ import {
   isAboutSensor,
   type Maintained,
   type OrderType,
+  type Severity,
 } from "../core/vocabulary.ts"
 import { fillIn, localTime, timeZoneOf } from "../core/wording.ts"
 import { mergeKey, orderOfEpisode } from "./identity.ts"
@@ -46,7 +47,10 @@ export function requestFor(
 /** Steps after which an episode stands that may have had no order before. */
 const standing: readonly Detection["kind"][] = ["opened", "raised", "re-alarmed", "amended", "unshelved"]
 
-function opensOrder({ kind, severity, quiet }: Detection, { from }: RuleOrder): boolean {
+export function opensOrder(
+  { kind, severity, quiet }: Detection,
+  { from }: { readonly from: Severity },
+): boolean {
   return quiet === undefined && standing.includes(kind) && compareSeverity(severity, from) >= 0
 }
 
@@ -71,7 +75,7 @@ function openRequest(
     description: fillIn(template?.description ?? "", detection) || detection.reason,
     template: template?.id ?? null,
     job: worded(template === undefined ? noJob : jobOf(template), (text) => fillIn(text, detection)),
-    ...urgency(detection, settings, revision),
+    ...urgencyIn(detection, settings, revision),
     atMs,
     trigger: { kind: "rule", rule, ruleKind, revision: detection.revision, episode },
     findings: [findingOf(detection)],
@@ -106,7 +110,7 @@ function amendRequest(
     kind: "amend",
     order: orderOfEpisode(detection),
     asset: detection.asset,
-    ...urgency(detection, settings, revision),
+    ...urgencyIn(detection, settings, revision),
     atMs: detection.atMs,
     finding: findingOf(detection),
   }
@@ -122,10 +126,17 @@ export function settleRequest(
   return { kind: "settle", asset, component, atMs, reason }
 }
 
-function urgency(detection: Detection, settings: RuleOrder | undefined, { plant, assets }: Revision) {
-  const { asset, severity, atMs } = detection
+/** How urgent a finding is, with the reason, and until when it is to be met. */
+export function urgencyIn(
+  detection: Detection,
+  settings: RuleOrder | undefined,
+  { plant, assets }: Revision,
+) {
+  const { asset, severity, ruleKind, forecast, atMs } = detection
+  // A service that comes due is no failure, however near it is.
+  const leftMs = forecast === undefined || ruleKind === "usage" ? undefined : forecast.dueMs - atMs
   // An asset that has left the plant may still have findings on their way: they are handled as of middle importance.
-  const urgency = urgencyOf(plant, severity, assets.get(asset)?.criticality ?? "B")
+  const urgency = urgencyOf(plant, severity, assets.get(asset)?.criticality ?? "B", leftMs)
   const allowedMs = atMs + (settings?.due ?? timeAllowed(plant, urgency.priority))
   return {
     ...urgency,
@@ -148,6 +159,6 @@ function dueBy(
 }
 
 /** The schema knows which fields of a step an order keeps. */
-function findingOf(detection: Detection): Finding {
+export function findingOf(detection: Detection): Finding {
   return finding.parse(detection)
 }

@@ -1,8 +1,10 @@
 import type { Revision } from "../core/catalogue.ts"
-import type { AmendOrder, OpenOrder, OrderRequest, SettleOrder } from "../core/orders.ts"
+import type { AmendOrder, CreditOrder, OpenOrder, OrderRequest, SettleOrder } from "../core/orders.ts"
 import {
   amendOrder,
   type Change,
+  creditOrder,
+  isCreditedBy,
   isMetBy,
   isOpen,
   type KeepTargets,
@@ -15,10 +17,18 @@ import { numberIn } from "./number.ts"
 import { withSla } from "./sla.ts"
 
 /**
- * What became of a request. `noted`: a replacement that no open order waited for. `unknown`: about an order that the
+ * What became of a request. `noted`: a replacement, or work done otherwise, that no open order waited for. `unknown`: about an order that the
  * store never saw asked for.
  */
-export type Outcome = "opened" | "merged" | "amended" | "completed" | "noted" | "repeated" | "unknown"
+export type Outcome =
+  | "opened"
+  | "merged"
+  | "amended"
+  | "completed"
+  | "credited"
+  | "noted"
+  | "repeated"
+  | "unknown"
 
 /** The newest that was told of a component's replacement. */
 export type Replacement = Pick<SettleOrder, "asset" | "component" | "atMs">
@@ -65,6 +75,8 @@ export class OrderBook {
         return this.amend(request)
       case "settle":
         return this.settle(request)
+      case "credit":
+        return this.credit(request)
     }
   }
 
@@ -110,6 +122,13 @@ export class OrderBook {
     const met = [...this.orders.values()].filter((kept) => isMetBy(kept, request)).toSorted(byNumber)
     for (const kept of met) this.write(settleOrder(kept, request, this.keepTargets), "completed")
     return met.length > 0 ? "completed" : "noted"
+  }
+
+  /** Told again, it finds no open order of before. */
+  private credit(request: CreditOrder): Outcome {
+    const met = [...this.orders.values()].filter((kept) => isCreditedBy(kept, request)).toSorted(byNumber)
+    for (const kept of met) this.write(creditOrder(kept, request, this.keepTargets), "credited")
+    return met.length > 0 ? "credited" : "noted"
   }
 
   /** The order asked for under this id, also where it was merged into another. */

@@ -1,6 +1,7 @@
 /** What a request does to one order: pure, so that the same requests always make the same orders. */
 import {
   type AmendOrder,
+  type CreditOrder,
   notClosed,
   noWork,
   type OpenOrder,
@@ -156,6 +157,40 @@ export function settleOrder(kept: KeptOrder, request: SettleOrder, keepTargets =
   const completed: WorkOrder = { ...finishedWork(kept.order, atMs), state: "completed", finishedMs: atMs }
   const order = keepTargets(kept.order, completed, atMs)
   return changed({ ...kept, order }, told("completed", atMs, reason, request))
+}
+
+/** Nobody has decided about it yet, so nothing of stock or budget is set aside for it. */
+const undecided: readonly OrderState[] = ["requested", "triaged", "awaiting-approval"]
+
+/** Whether other work has met what a plan asks for with this order. */
+export function isCreditedBy({ order }: KeptOrder, { asset, plan, by, atMs }: CreditOrder): boolean {
+  const { trigger } = order
+  return (
+    isOpen(order) &&
+    order.id !== by &&
+    order.asset === asset &&
+    trigger.kind === "plan" &&
+    trigger.plan === plan &&
+    order.requestedMs <= atMs
+  )
+}
+
+/** An order that somebody has planned with is for people to end: it is told that its work was done. */
+export function creditOrder(kept: KeptOrder, request: CreditOrder, keepTargets = noTargets): Change {
+  const { atMs, by, reason } = request
+  if (!undecided.includes(kept.order.state)) {
+    const note = `${reason}: cancel this order if nothing is left to do`
+    return changed(kept, told("note", atMs, note, request))
+  }
+  const ended: WorkOrder = {
+    ...finishedWork(kept.order, atMs),
+    approval: null,
+    state: "cancelled",
+    finishedMs: atMs,
+    duplicateOf: by,
+  }
+  const order = keepTargets(kept.order, ended, atMs)
+  return changed({ ...kept, order }, told(by === null ? "cancelled" : "duplicate", atMs, reason, request))
 }
 
 const finished: readonly OrderState[] = ["rejected", "completed", "verified", "closed", "cancelled"]

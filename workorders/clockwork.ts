@@ -1,6 +1,7 @@
 /** What happens to orders by the clock, without anybody's word. */
 import type { Revision } from "../core/catalogue.ts"
 import type { WorkOrder } from "../core/orders.ts"
+import { ageing } from "./ageing.ts"
 import { wording } from "./approval-rules.ts"
 import type { Step } from "./commands/command.ts"
 import { escalation } from "./sla.ts"
@@ -12,6 +13,8 @@ type TimedStep = Step & { readonly atMs: number }
 /** The earliest that is due to an order by now; undefined when nothing is. */
 export function byTheClock(order: WorkOrder, nowMs: number, revision: Revision): TimedStep | undefined {
   const atMs = timerOf(order)
+  const aged = ageing(order, revision)
+  if (aged !== undefined && aged.atMs <= nowMs && (atMs === null || aged.atMs < atMs)) return aged
   if (atMs === null || atMs > nowMs) return undefined
   return atMs === expiryOf(order) ? { ...expired(order), atMs } : escalation(order, nowMs, revision)
 }

@@ -14,6 +14,7 @@ import { changed, type KeptOrder, system } from "./change.ts"
 import { byTheClock } from "./clockwork.ts"
 import type { Command, Context, Step } from "./commands/command.ts"
 import { applyEffects, budgetOf, requestsIn, stockOf } from "./effects.ts"
+import { inEffect } from "./in-effect.ts"
 import { intakeQueue } from "./intake.ts"
 import { type CommandName, commands, possibleIn } from "./life-cycle.ts"
 import { formatNumber } from "./number.ts"
@@ -30,10 +31,13 @@ const namespace = "a0c9d7c1-0a4f-4d0b-8a55-0c4f8e2c1f6d"
 
 type Trx = Transaction<WorkOrderTables>
 
-type Ask = {
+type Ask = Asked & { readonly command: CommandName }
+
+type Asked = {
   /** By id or number. */
   readonly order: string
-  readonly command: CommandName
+  /** Its name, as the history keeps it. */
+  readonly command: string
   readonly input: unknown
   /** The version that the sender has seen; another one is refused with `ORDER_CHANGED`. */
   readonly version?: number | undefined
@@ -65,45 +69,19 @@ export type Desk = {
 /** Orders that are selected at once: bounds the memory of a tick after a long standstill. */
 const perRound = 100
 
-export function createDesk(options: {
+export type DeskOptions = {
   readonly database: Database
   /** The plant's newest revision, once one was applied. */
   newest(): Revision | undefined
   /** Of the log. */
   readonly partitions: number
-}): Desk {
-  const { database, newest, partitions } = options
+}
 
-  /** The earliest that is due to the order by now; false when nothing is. */
-  function happen(order: string, nowMs: number, revision: Revision): Promise<boolean> {
-    return database.transaction<WorkOrderTables, boolean>(async (trx) => {
-      const kept = await load(trx, order)
-      const step = kept && byTheClock(kept.order, nowMs, revision)
-      if (kept === undefined || step === undefined) return false
-      const { event, atMs } = step
-      await write(trx, kept, step, { what: event, actor: system, atMs, detail: {}, partitions, revision })
-      return true
-    }, intakeQueue)
-  }
-
+export function createDesk(options: DeskOptions): Desk {
+  const { database, newest } = options
   return {
-    async perform(ask, asker) {
-      const command: Command<z.ZodType> = commands[ask.command]
-      const parsed = command.input.safeParse(ask.input)
-      if (!parsed.success)
-        throw new MillwrightError("USAGE", `${ask.command}: ${z.prettifyError(parsed.error)}`)
-      const revision = newest()
-      if (revision === undefined)
-        throw new MillwrightError("NOT_FOUND", "no plant file was applied yet: millwright apply FILE")
-      for (;;) {
-        const done = await database.transaction<WorkOrderTables, Done | undefined>(
-          (trx) => perform(trx, { ...ask, input: parsed.data }, asker, command, revision, partitions),
-          intakeQueue,
-        )
-        if (done !== undefined) return done
-        while (await happen(ask.order, asker.atMs, revision));
-      }
-    },
+    perform: (ask, asker) =>
+      carryOut(options, ask, asker, { command: commands[ask.command], mayDo: checkRight }),
 
     async tick(nowMs, signal) {
       const revision = newest()
@@ -114,7 +92,7 @@ export function createDesk(options: {
         const due = await selectDue(database.tables(), nowMs, perRound, last).execute()
         for (const { id } of due) {
           // More than one deadline may have passed.
-          while (!isStopped() && (await happen(id, nowMs, revision))) count += 1
+          while (!isStopped() && (await happen(options, id, nowMs, revision))) count += 1
         }
         last = due.at(-1)
         if (due.length < perRound) break
@@ -124,12 +102,85 @@ export function createDesk(options: {
   }
 }
 
+/** A command, and who may give it: throws `NOT_ALLOWED`. */
+export type Governed = { readonly command: Command<z.ZodType>; readonly mayDo: typeof checkRight }
+
+export async function carryOut(
+  options: DeskOptions,
+  ask: Asked,
+  asker: Asker,
+  governed: Governed,
+): Promise<Done> {
+  const { database, newest, partitions } = options
+  const checked = { ...ask, input: inputOf(ask, governed) }
+  const revision = inEffect(newest)
+  for (;;) {
+    const done = await database.transaction<WorkOrderTables, Done | undefined>(
+      (trx) => perform(trx, checked, asker, governed, revision, partitions),
+      intakeQueue,
+    )
+    if (done !== undefined) return done
+    while (await happen(options, ask.order, asker.atMs, revision));
+  }
+}
+
+/** The same within a transaction, of which nothing may stay when it is refused. */
+export async function carryOutIn(
+  trx: Trx,
+  { newest, partitions }: DeskOptions,
+  ask: Asked,
+  asker: Asker,
+  governed: Governed,
+): Promise<Done> {
+  const checked = { ...ask, input: inputOf(ask, governed) }
+  const revision = inEffect(newest)
+  for (;;) {
+    const done = await perform(trx, checked, asker, governed, revision, partitions)
+    if (done !== undefined) return done
+    while (await happenIn(trx, ask.order, asker.atMs, revision, partitions));
+  }
+}
+
+function inputOf({ command: name, input }: Asked, { command }: Governed): unknown {
+  const parsed = command.input.safeParse(input)
+  if (parsed.success) return parsed.data
+  throw new MillwrightError("USAGE", `${name}: ${z.prettifyError(parsed.error)}`)
+}
+
+/** The earliest that is due to the order by now; false when nothing is. */
+function happen(
+  { database, partitions }: DeskOptions,
+  order: string,
+  nowMs: number,
+  revision: Revision,
+): Promise<boolean> {
+  return database.transaction<WorkOrderTables, boolean>(
+    (trx) => happenIn(trx, order, nowMs, revision, partitions),
+    intakeQueue,
+  )
+}
+
+async function happenIn(
+  trx: Trx,
+  order: string,
+  nowMs: number,
+  revision: Revision,
+  partitions: number,
+): Promise<boolean> {
+  const kept = await load(trx, order)
+  const step = kept && byTheClock(kept.order, nowMs, revision)
+  if (kept === undefined || step === undefined) return false
+  const { event, atMs } = step
+  await write(trx, kept, step, { what: event, actor: system, atMs, detail: {}, partitions, revision })
+  return true
+}
+
 /** Undefined when first something is due to the order by the clock: no deadline is missed for a late look at it. */
 async function perform(
   trx: Trx,
-  ask: Ask,
+  ask: Asked,
   asker: Asker,
-  command: Command<z.ZodType>,
+  { command, mayDo }: Governed,
   revision: Revision,
   partitions: number,
 ): Promise<Done | undefined> {
@@ -140,10 +191,10 @@ async function perform(
   const before = await doneBefore(trx, ask, asker, order, canonical(detail))
   if (before !== undefined) return before
   if (byTheClock(order, asker.atMs, revision) !== undefined) return undefined
-  checkRight(command, order, revision, asker.actor)
+  mayDo(command, order, revision, asker.actor)
   if (ask.version !== undefined && ask.version !== order.version)
     throw await conflict(trx, order, ask.version)
-  if (!command.from.includes(order.state)) throw illegal(order, ask.command)
+  if (!command.from.includes(order.state)) throw illegal(order, ask.command, command)
   const step = command.run(order, ask.input, await contextFor(trx, ask, asker, command, kept, revision))
   if (step.order.state !== order.state && !(command.to ?? []).includes(step.order.state))
     throw new Error(`${ask.command} led from ${order.state} to ${step.order.state}, which it may not`)
@@ -199,7 +250,7 @@ async function load(trx: Trx, idOrNumber: string): Promise<KeptOrder | undefined
 /** What was answered when the command came first; the order is as it is now. */
 async function doneBefore(
   trx: Trx,
-  { id }: Ask,
+  { id }: Asked,
   { actor }: Asker,
   order: WorkOrder,
   detail: string,
@@ -265,8 +316,7 @@ function checkRight(
   )
 }
 
-function illegal(order: WorkOrder, wanted: CommandName): MillwrightError {
-  const { from } = commands[wanted]
+function illegal(order: WorkOrder, wanted: string, { from }: Command<z.ZodType>): MillwrightError {
   const possible = possibleIn(order.state)
   return new MillwrightError(
     "NOT_POSSIBLE",
@@ -279,7 +329,7 @@ function illegal(order: WorkOrder, wanted: CommandName): MillwrightError {
 
 async function contextFor(
   trx: Trx,
-  { input }: Ask,
+  { input }: Asked,
   { actor, atMs }: Asker,
   command: Command<z.ZodType>,
   { order }: KeptOrder,

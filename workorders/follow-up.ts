@@ -1,3 +1,4 @@
+import { isAutomationActor } from "../core/automation.ts"
 import { jobOf, noJob, worded } from "../core/job.ts"
 import type { OpenOrder, WorkOrder } from "../core/orders.ts"
 import { timeAllowed } from "../core/plant.ts"
@@ -46,7 +47,12 @@ export function followUp(
     findings: [],
     costCentre: order.costCentre,
     origin: {
-      requester: { kind: "person", id: actor, name: person?.name ?? actor, contact: null },
+      requester: {
+        kind: isAutomationActor(actor) ? "system" : "person",
+        id: actor,
+        name: person?.name ?? actor,
+        contact: null,
+      },
       fields: {},
       customer: order.customer,
       salesOrder: null,

@@ -5,12 +5,16 @@ import type { LogRecord, Subscription } from "../core/log/log.ts"
 import type { OrderRequest } from "../core/orders.ts"
 import type { Stage, StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
+import { createAgeingClock } from "./ageing-clock.ts"
 import { type AssetCodes, createAssetCodes } from "./asset-codes.ts"
 import { type AttachmentQueries, attachmentQueries } from "./attachments.ts"
 import { createOrderAudit, type OrderAudit } from "./audit-check.ts"
+import { type AutomationQueries, automationQueries } from "./automation-queries.ts"
+import { createAutomations } from "./automations.ts"
 import type { Outcome } from "./book.ts"
 import { type BudgetDesk, createBudgetDesk } from "./budget-desk.ts"
 import { createDesk, type Desk } from "./desk.ts"
+import { createEstimates, type Estimates } from "./estimates.ts"
 import { intakeQueue, takeRequests } from "./intake.ts"
 import { workOrderMetrics } from "./metrics.ts"
 import { workOrderMigrations } from "./migrations.ts"
@@ -28,12 +32,14 @@ export type WorkOrders = Stage &
   OrderQueries &
   AttachmentQueries &
   RelatedQueries &
+  Estimates &
   BudgetDesk &
   Omit<Desk, "tick"> & {
     readonly requests: RequestDesk & PublicRequests
     readonly codes: AssetCodes
     readonly stock: StockDesk
     readonly audit: OrderAudit & OrderReports
+    readonly automations: AutomationQueries
   }
 
 const group = "workorders"
@@ -59,6 +65,9 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   const metrics = workOrderMetrics(context.metrics)
   const deskOptions = { database, newest: () => context.catalogue.newest(), partitions: log.partitions }
   const desk = createDesk(deskOptions)
+  const ageing = createAgeingClock(deskOptions)
+  const queries = orderQueries(database)
+  const automations = createAutomations(context, queries, publish)
   const claims = new Map<number, Claim>()
   const stop = new AbortController()
   let subscription: Subscription | undefined
@@ -119,6 +128,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
 
   function look(): void {
     replaced.check()
+    automations.check()
     publish()
     tick()
   }
@@ -139,7 +149,9 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   }
 
   async function carryOut(nowMs: number): Promise<void> {
-    if ((await desk.tick(nowMs, stop.signal)) > 0) publish()
+    const due = await desk.tick(nowMs, stop.signal)
+    const aged = await ageing.tick(nowMs, stop.signal)
+    if (due + aged > 0) publish()
   }
 
   /** Takes its time beside the requests that come in. */
@@ -158,9 +170,10 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   }
 
   return {
-    ...orderQueries(database),
+    ...queries,
     ...attachmentQueries(database),
     ...relatedQueries(database),
+    ...createEstimates(deskOptions),
     ...createBudgetDesk(deskOptions),
     ...desk,
     perform(ask, asker) {
@@ -171,6 +184,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
     codes: createAssetCodes(deskOptions),
     stock: createStockDesk(deskOptions),
     audit: { ...createOrderAudit(database), ...orderReports(database) },
+    automations: automationQueries(deskOptions, queries),
     done,
 
     async prepare() {
@@ -179,6 +193,8 @@ export function createWorkOrders(context: StageContext): WorkOrders {
     },
 
     async start() {
+      await automations.start()
+      automations.done.catch((error: unknown) => end.reject(error))
       subscription = await log.subscribe(topics.workOrderRequests, group, {
         async load(partition) {
           const claim = await positions.claim(partition)
@@ -212,6 +228,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
       stop.abort()
       // Whatever it failed with, `done` has told.
       await Promise.allSettled([looking, ticking])
+      await automations.close()
       await subscription?.close()
       end.resolve()
     },

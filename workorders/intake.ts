@@ -30,9 +30,9 @@ export async function takeRequests(
 }
 
 async function load(trx: Trx, requests: readonly OrderRequest[]): Promise<Omit<Page, "revision">> {
-  const asked = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [] : [one.order])))]
+  const asked = [...new Set(requests.flatMap((one) => ("order" in one ? [one.order] : [])))]
   const needs = [...new Set(requests.flatMap((one) => (one.kind === "open" ? [one.mergeKey] : [])))]
-  const maintained = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [one.asset] : [])))]
+  const maintained = [...new Set(requests.flatMap((one) => ("order" in one ? [] : [one.asset])))]
   const aliases = new Map<string, string>()
   for (const { id, order_id } of await select(asked, (ids) =>
     trx.selectFrom("order_alias").selectAll().where("id", "in", ids).execute(),

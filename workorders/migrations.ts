@@ -1,7 +1,9 @@
 import { type Kysely, type Migration, sql } from "kysely"
 import { z } from "zod"
 import { partitionOf } from "../core/log/partition.ts"
+import { automationRuns } from "./migration-automations.ts"
 import { lifeCycle } from "./migration-life-cycle.ts"
+import { urgency } from "./migration-urgency.ts"
 import type { WorkOrderTables } from "./tables.ts"
 
 const assetOf = z.object({ order: z.object({ asset: z.string() }) })
@@ -12,6 +14,8 @@ export function workOrderMigrations(partitions: number): Record<string, Migratio
     ...migrations,
     "002-outbox-partition": outboxPartition(partitions),
     "003-life-cycle": lifeCycle,
+    "004-automation-runs": automationRuns,
+    "005-urgency": urgency,
   }
 }
 

@@ -48,6 +48,16 @@ type BoardColumn = {
   readonly orders: readonly OrderSummary[]
 }
 
+/** Orders in one of these states, of a site or with something to do for one of these people. */
+type OrdersToRead = {
+  readonly states: readonly OrderState[]
+  readonly site?: string | undefined
+  readonly people?: readonly string[] | undefined
+  readonly dueBeforeMs?: number | undefined
+  /** At most so many, the most urgent. */
+  readonly limit: number
+}
+
 type OrderCount = { readonly state: OrderState; readonly type: OrderType; readonly orders: number }
 
 /** What can be asked of the orders. Answers are as of the last commit. */
@@ -56,6 +66,8 @@ export interface OrderQueries {
   list(filter?: OrderFilter): Promise<OrderList>
   /** By id (also one that was merged into another order) or by number ("WO-000012", "12"). Rejects with `NOT_FOUND`. */
   get(idOrNumber: string): Promise<OrderDetail>
+  /** Orders in full, the most urgent first, for whoever plans their work; `more`: there are more than the limit. */
+  read(wanted: OrdersToRead): Promise<{ readonly orders: readonly WorkOrder[]; readonly more: boolean }>
   counts(): Promise<readonly OrderCount[]>
   /** A column for each state from the request to the verification, with at most so many orders, the most urgent first. */
   board(filter: {
@@ -92,6 +104,18 @@ export function orderQueries(database: Database): OrderQueries {
       return { order, findingCount, history }
     },
 
+    async read(wanted) {
+      const ids = (await selectUrgent(db(), wanted).execute()).map(({ id }) => id)
+      const orders = new Map<string, WorkOrder>()
+      // An order may be long: in pages nobody else waits for a thousand of them to be read.
+      for (let from = 0; from < Math.min(ids.length, wanted.limit); from += readAtOnce) {
+        const some = ids.slice(from, Math.min(from + readAtOnce, wanted.limit))
+        const rows = await db().selectFrom("work_order").selectAll().where("id", "in", some).execute()
+        for (const row of rows) orders.set(row.id, fromRow(row).order)
+      }
+      return { orders: ids.flatMap((id) => orders.get(id) ?? []), more: ids.length > wanted.limit }
+    },
+
     async counts() {
       const rows = await selectCounts(db()).execute()
       return rows.map(({ state, type, orders }) => ({ state, type, orders: Number(orders) }))
@@ -111,6 +135,8 @@ export function orderQueries(database: Database): OrderQueries {
     },
   }
 }
+
+const readAtOnce = 100
 
 const summaryColumns = [
   "work_order.id",
@@ -154,6 +180,30 @@ export function selectOrders(db: Kysely<WorkOrderTables>, filter: OrderFilter, l
     query = query.where((order) => order("work_order.open", "=", order.lit(1)))
   if (dueBeforeMs !== undefined) query = query.where("due_ms", "<", dueBeforeMs)
   return after === undefined ? query : query.where("work_order.number", "<", cursor(after))
+}
+
+/** The ids, one more than the limit where there are more. */
+export function selectUrgent(
+  db: Kysely<WorkOrderTables>,
+  { states, site, people, dueBeforeMs, limit }: OrdersToRead,
+) {
+  let query = db
+    .selectFrom("work_order")
+    .select("work_order.id")
+    .where("state", "in", states)
+    .orderBy("priority")
+    .orderBy("due_ms")
+    .orderBy("number")
+    .limit(limit + 1)
+  if (site !== undefined) query = query.where("site", "=", site)
+  if (dueBeforeMs !== undefined) query = query.where("due_ms", "<", dueBeforeMs)
+  if (people === undefined) return query
+  const theirs = db
+    .selectFrom("order_person")
+    .select("order_id")
+    .where("person", "in", people)
+    .where("open", "=", 1)
+  return query.where("work_order.id", "in", theirs)
 }
 
 export function selectColumn(

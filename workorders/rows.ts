@@ -1,7 +1,9 @@
 import { z } from "zod"
 import { type WorkOrder, workOrder } from "../core/orders.ts"
 import { finding } from "../core/vocabulary.ts"
+import { agedBy } from "./ageing.ts"
 import { isOpen, type KeptOrder } from "./change.ts"
+import { workedMs } from "./estimates.ts"
 import { formatNumber, numberIn } from "./number.ts"
 import type { OrderRow } from "./tables.ts"
 import { timerOf } from "./timers.ts"
@@ -66,6 +68,9 @@ export function toRow({ order, findingCount, episodes, head }: KeptOrder): Order
     finished_ms: order.finishedMs,
     cost_centre: order.costCentre,
     timer_ms: timerOf(order),
+    aged: agedBy(order),
+    template: order.template,
+    worked_ms: workedMs(order),
     version: order.version,
     head,
     details: JSON.stringify(detailsOf(order)),
@@ -92,7 +97,10 @@ export function fromRow(row: OrderRow): KeptOrder {
   }
 }
 
-type SummaryRow = Omit<OrderRow, "open" | "findings" | "finding_count" | "episodes" | "head" | "timer_ms">
+type SummaryRow = Omit<
+  OrderRow,
+  "open" | "findings" | "finding_count" | "episodes" | "head" | "timer_ms" | "aged" | "template" | "worked_ms"
+>
 
 export function toSummary(row: SummaryRow): OrderSummary {
   return { ...summaryDetails.parse(JSON.parse(row.details)), ...columnsOf(row) }

@@ -22,6 +22,11 @@ export type OrderRow = {
   readonly cost_centre: string | null
   /** When something happens to it by itself. */
   readonly timer_ms: number | null
+  /** By how many levels its waiting has raised the priority; null where nothing waits for somebody to begin. */
+  readonly aged: number | null
+  readonly template: string | null
+  /** What a finished order of a template tells of such work. */
+  readonly worked_ms: number | null
   readonly version: number
   /** The hash of the newest entry of its history. */
   readonly head: string
@@ -49,6 +54,25 @@ export type BudgetUseRow = {
   /** Of orders that were closed. */
   readonly spent: number
 }
+
+export type AutomationRunRow = {
+  readonly automation: string
+  readonly order_id: string
+  /** Of the order's event. */
+  readonly sequence: number
+  readonly event: string
+  /** Of the plant file. */
+  readonly revision: number
+  readonly at_ms: number
+  readonly outcome: RunOutcome
+  /** JSON: what became of each step so far. */
+  readonly steps: string
+  /** Why the condition could not be told; empty where it could. */
+  readonly problem: string
+}
+
+/** `running`: begun, and not all of its steps done; what is left is done as soon as the event is read again. */
+export type RunOutcome = "running" | "done" | "not-possible" | "condition-error"
 
 export type WorkOrderTables = {
   work_order: OrderRow
@@ -111,6 +135,8 @@ export type WorkOrderTables = {
   }
   /** Public requests of an hour, by code and by site. */
   request_count: { readonly key: string; readonly hour: number; readonly count: number }
+  /** What automations did, by the event that set them off. */
+  automation_run: AutomationRunRow
   /** Events that are still to be published, in the order of their ids, by the owner of the asset's partition. */
   order_outbox: { readonly id: number; readonly partition: number; readonly event: string }
   /** The last number given out. Raised in the transaction that uses it, so numbers have no gaps. */

@@ -2,17 +2,18 @@
 import type { Check } from "../../core/job.ts"
 import type { Trigger, WorkOrder } from "../../core/orders.ts"
 import type { Evidence } from "../../core/vocabulary.ts"
+import { inHours } from "../../workorders/estimates.ts"
 import { money } from "../../workorders/money.ts"
 import { own } from "../../workorders/readiness.ts"
 import type { ResultOf } from "../operations.ts"
 import { figure, print, printable, when } from "../output.ts"
 
 export function showOrder(shown: ResultOf<"orders.show">): void {
-  const { order, history, findingCount, related, cost, currency } = shown
+  const { order, history, findingCount, related, currency } = shown
   const named: Named = (id) => related.find((one) => one.id === id)?.number ?? id
   const paid: Paid = (amount) => money(amount, { currency }).trim()
   print(`${order.number}  ${printable(order.title)}\n`)
-  facts(headOf(order, named, costOf(order, cost, paid)))
+  facts(headOf(order, named, costOf(shown, paid)))
   if (order.description !== "") print(`\n${indented(order.description)}`)
   section(
     "Fields",
@@ -121,21 +122,14 @@ const span = (startMs: number, endMs: number | null) =>
 /** Hours as people write them: 1.5 h. */
 const hours = (ms: number) => `${Number((ms / 3_600_000).toFixed(2))} h`
 
-/** What is expected of it: the hours of its tasks, where they are stated, and what it is to cost. */
-function costOf(
-  { job, closing }: WorkOrder,
-  { expected, soFar }: ResultOf<"orders.show">["cost"],
-  paid: Paid,
-): readonly Fact[] {
-  const byTask = job.tasks.reduce((sum, one) => sum + (one.hours ?? 0), 0)
-  const needed = byTask > 0 ? byTask : job.estimatedHours
+/** What is expected of it: how long it takes, and what it is to cost. */
+function costOf({ order, estimate, cost }: ResultOf<"orders.show">, paid: Paid): readonly Fact[] {
+  const { closing } = order
+  const { expected, soFar } = cost
   const spent = soFar.labour + soFar.parts
-  const estimate = [
-    needed === null ? [] : `${needed} h`,
-    expected === null || expected.total === 0 ? [] : paid(expected.total),
-  ].flat()
+  const price = expected === null || expected.total === 0 ? "" : `, ${paid(expected.total)}`
   return [
-    ["estimate", estimate.join(", ") || "-"],
+    ["estimate", `${inHours(estimate.hours)} h (${estimate.reason})${price}`],
     ...some([
       ["spent", closing.cost === null && spent > 0 ? `${paid(spent)} on labour and parts so far` : null],
     ]),

@@ -5,6 +5,7 @@ import type { ResultOf } from "../operations.ts"
 import { print, table, when } from "../output.ts"
 import { answer, asker, type Surroundings, wholeNumberFrom } from "../shared.ts"
 import { addBoard } from "./board.ts"
+import { addEstimates } from "./estimates.ts"
 import { lateColumn } from "./late.ts"
 import { addOrderCommands } from "./order-commands.ts"
 import { showOrder } from "./order-sheet.ts"
@@ -49,6 +50,7 @@ export function addOrders(program: Command, surroundings: Surroundings): void {
     })
 
   addBoard(orders, surroundings)
+  addEstimates(orders, surroundings)
   addOrderRequests(orders, surroundings)
   addOrderCommands(orders, surroundings)
 }

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises"
-import { createInterface } from "node:readline/promises"
 import type { Command } from "commander"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
+import { confirm } from "../confirm.ts"
 import type { ResultOf } from "../operations.ts"
 import { counted, print, printError, when } from "../output.ts"
 import { answer, asker, asksForJson, type Surroundings, wholeNumberFrom } from "../shared.ts"
@@ -31,7 +31,7 @@ export function addPlant(program: Command, surroundings: Surroundings): void {
         if (options.dryRun || compared.changes.length === 0) return answer(command, compared, showChanges)
         if (asksForJson(command)) warn(compared.warnings)
         else showChanges(compared)
-        if (!options.yes) await confirm()
+        if (!options.yes) await confirm("Apply?")
         const { base } = compared
         const revision = await ask("plant.apply", { source, reason: options.reason, base })
         answer(command, revision ?? null, (made) => {
@@ -99,13 +99,4 @@ function showChanges({ changes, warnings }: ResultOf<"plant.compare">): void {
 
 function warn(warnings: readonly string[]): void {
   for (const warning of warnings) printError(`! ${warning}`)
-}
-
-async function confirm(): Promise<void> {
-  if (!process.stdin.isTTY)
-    throw new MillwrightError("USAGE", "nobody is there to ask: confirm with --yes, or look with --dry-run")
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const reply = await terminal.question("Apply? [y/N] ")
-  terminal.close()
-  if (!/^y(es)?$/i.test(reply.trim())) throw new MillwrightError("USAGE", "nothing was applied")
 }

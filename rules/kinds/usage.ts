@@ -1,18 +1,14 @@
 import { z } from "zod"
+import type { Forecast } from "../../core/daily-use.ts"
 import { duration, formatDuration } from "../../core/duration.ts"
+import { forecastOf, learnUse, meterMemory, newMeter, readMeter, replaceMeter } from "../../core/meter.ts"
 import { eventCodes, type Severity, severities } from "../../core/vocabulary.ts"
 import { end, find, remind } from "../episode.ts"
 import { never, noDeadline, type RuleKind, setDeadline, type Watch } from "../watch.ts"
 import { quantity } from "../wording.ts"
-import { dailyUse, type Forecast, forecastDue, leastIntervals } from "./daily-use.ts"
 
 const minute = 60_000
-const hour = 3_600_000
 const day = 86_400_000
-/** A fall of less than this share of the reading is jitter, as of a mileage from GPS; a larger one is a break. */
-const jitter = 0.1
-/** How near its end a meter must have been, and how near its beginning it must be, to have rolled over. */
-const edge = 0.1
 /** A reading of more than so many times `every` is not a meter's, and its occurrences could not be counted exactly. */
 const mostOccurrences = 1e9
 /** An occurrence is told of when at most this share of the way to it is left: the one before is done first. */
@@ -54,29 +50,12 @@ const params = z
 type Params = z.infer<typeof params>
 
 const memory = z.object({
-  /** When the newest believed reading was taken; never: none yet. */
-  lastMs: z.number(),
-  last: z.number(),
-  /** A reading that does not follow from the last: believed if the next one follows from it. */
-  suspectMs: z.number(),
-  suspect: z.number(),
-  /** Added to a reading, this goes on counting across resets and replaced meters. */
-  offset: z.number(),
+  ...meterMemory.shape,
   /** Where occurrence 0 is, and the newest occurrence reached. */
   base: z.number(),
   occurrence: z.number().int(),
   /** The newest occurrence that an episode was opened for: by `lead` it may be one ahead of the one reached. */
   told: z.number().int(),
-  /** How the meter ran: from the first reading of one day (UTC) to that of a later one, oldest first. */
-  spans: z.array(z.number()),
-  amounts: z.array(z.number()),
-  /** Where the stretch began that is not over: the time, and the reading with its offset. */
-  fromMs: z.number(),
-  from: z.number(),
-  /** What was learned from it; 0 days: nothing yet. */
-  perDay: z.number(),
-  spread: z.number(),
-  days: z.number(),
 })
 type Memory = z.infer<typeof memory>
 type UsageWatch = Watch<Params, Memory>
@@ -94,23 +73,7 @@ export const usage: RuleKind<Params, Memory> = {
   always: true,
 
   severities: ({ lead }, own) => (lead === undefined ? [own] : [own, moreSevere(own) ?? own]),
-  fresh: () => ({
-    lastMs: never,
-    last: 0,
-    suspectMs: never,
-    suspect: 0,
-    offset: 0,
-    base: 0,
-    occurrence: 0,
-    told: 0,
-    spans: [],
-    amounts: [],
-    fromMs: never,
-    from: 0,
-    perDay: 0,
-    spread: 0,
-    days: 0,
-  }),
+  fresh: () => ({ ...newMeter(), base: 0, occurrence: 0, told: 0 }),
 
   // How long the history is, and how far ahead it is told of, may change under the same counts.
   shape: ({ every, countFrom }) => ({ every, countFrom }),
@@ -120,22 +83,10 @@ export const usage: RuleKind<Params, Memory> = {
   sample(watch, atMs, value) {
     const { memory } = watch.state
     if (!isReading(watch, value)) return
-    if (memory.lastMs === never) begin(watch, value)
-    else if (!follows(watch, memory.last, memory.lastMs, value, atMs)) {
-      const believed =
-        memory.suspectMs !== never && follows(watch, memory.suspect, memory.suspectMs, value, atMs)
-      if (!believed) {
-        memory.suspect = value
-        memory.suspectMs = atMs
-        return
-      }
-      memory.offset += rolledOver(watch) ?? memory.last - memory.suspect
-      memory.last = memory.suspect
-    }
-    memory.suspectMs = never
-    memory.lastMs = atMs
-    if (value > memory.last) memory.last = value
-    learn(watch, atMs)
+    const isFirst = memory.lastMs === never
+    if (!readMeter(memory, watch.rule.params, atMs, value)) return
+    if (isFirst) begin(watch, value)
+    learnUse(memory, atMs, watch.rule.params.history)
     if (remaining(watch) <= 0) reach(watch, atMs)
     lookAhead(watch, atMs)
   },
@@ -149,13 +100,7 @@ export const usage: RuleKind<Params, Memory> = {
     const { signal, meter } = event.attributes
     // Without the new meter's reading the change is recognised by the readings themselves.
     if (signal !== watch.rule.spec.signal || !isReading(watch, meter)) return
-    // Told of long after it: the readings since then are the new meter's, and were taken as such.
-    if (memory.lastMs === never || event.atMs < memory.lastMs) return
-    memory.offset += memory.last - meter
-    memory.last = meter
-    memory.lastMs = event.atMs
-    memory.suspectMs = never
-    lookAhead(watch, event.atMs)
+    if (replaceMeter(memory, event.atMs, meter)) lookAhead(watch, event.atMs)
   },
 
   // How the asset is used stays: a new component wears as fast as the one before.
@@ -191,28 +136,9 @@ function isReading({ rule }: UsageWatch, value: unknown): value is number {
   return typeof value === "number" && Math.abs(value) <= mostOccurrences * rule.params.every
 }
 
-/** Whether a meter that read `before` can read `value` now. */
-function follows(watch: UsageWatch, before: number, beforeMs: number, value: number, atMs: number): boolean {
-  const { maxPerHour } = watch.rule.params
-  if (value < before) return before - value < jitter * Math.abs(before)
-  return maxPerHour === undefined || value - before <= (maxPerHour * (atMs - beforeMs)) / hour
-}
-
-/** How far a meter with so many digits went on past its end; undefined if it did not roll over. */
-function rolledOver(watch: UsageWatch): number | undefined {
-  const { rollsOverAt, maxPerHour } = watch.rule.params
-  const { last, lastMs, suspect, suspectMs } = watch.state.memory
-  if (rollsOverAt === undefined) return undefined
-  if (last < rollsOverAt * (1 - edge) || last > rollsOverAt || suspect > rollsOverAt * edge) return undefined
-  const run = suspect + rollsOverAt - last
-  if (maxPerHour !== undefined && run > (maxPerHour * (suspectMs - lastMs)) / hour) return undefined
-  return rollsOverAt
-}
-
 function begin(watch: UsageWatch, value: number): void {
   const { memory } = watch.state
   const { countFrom, every } = watch.rule.params
-  memory.last = value
   if (memory.base === never) memory.base = value
   // Any other base is where the component was installed, and what has run since then counts.
   else if (memory.base === 0) {
@@ -223,40 +149,14 @@ function begin(watch: UsageWatch, value: number): void {
   memory.told = memory.occurrence
 }
 
-/** Once a day: how much the meter ran since the stretch began. */
-function learn(watch: UsageWatch, atMs: number): void {
-  const { memory } = watch.state
-  const { fromMs, spans, amounts } = memory
-  const span = atMs - fromMs
-  if (fromMs !== never && (span < day / 2 || Math.floor(atMs / day) === Math.floor(fromMs / day))) return
-  const now = memory.last + memory.offset
-  if (fromMs !== never) {
-    spans.push(span)
-    amounts.push(now - memory.from)
-    // A meter that is read once a month still has a history, if a long one.
-    let whole = spans.reduce((total, one) => total + one, 0)
-    while (spans.length > leastIntervals && whole - (spans[0] ?? 0) >= watch.rule.params.history) {
-      whole -= spans.shift() ?? 0
-      amounts.shift()
-    }
-    const use = dailyUse(memory)
-    memory.perDay = use?.perDay ?? 0
-    memory.spread = use?.spread ?? 0
-    memory.days = use?.days ?? 0
-  }
-  memory.fromMs = atMs
-  memory.from = now
-}
-
 /** How much is left until the next occurrence, in the meter's unit. */
 function remaining(watch: UsageWatch): number {
   const { last, offset, base, occurrence } = watch.state.memory
   return (occurrence + 1) * watch.rule.params.every - (last + offset - base)
 }
 
-function forecastOf(watch: UsageWatch): Forecast | undefined {
-  const { memory } = watch.state
-  return memory.days === 0 ? undefined : forecastDue(memory, remaining(watch), memory.lastMs)
+function forecastIn(watch: UsageWatch): Forecast | undefined {
+  return forecastOf(watch.state.memory, remaining(watch))
 }
 
 /** Tells of the next occurrence as long before it as `lead` asks for; by the date also while the meter is not read. */
@@ -292,7 +192,7 @@ function tell(watch: UsageWatch, atMs: number): void {
   end(watch, "next-due", { ...step, reason: `${shown} comes near the next ${quantity(limit, rule.unit)}` })
   memory.told = number
   const what = `${quantity(limit, rule.unit)} (number ${number} of every ${quantity(every, rule.unit)})`
-  const forecast = forecastOf(watch)
+  const forecast = forecastIn(watch)
   if (forecast === undefined) {
     const reason = `${shown} has ${quantity(remaining(watch), rule.unit)} left to ${what}`
     find(watch, rule.spec.severity, { ...step, reason })
@@ -324,7 +224,7 @@ function reach(watch: UsageWatch, atMs: number): void {
   }
   end(watch, "next-due", { ...step, reason: `${shown} has reached the next ${quantity(limit, rule.unit)}` })
   memory.told = due
-  const forecast = forecastOf(watch)
+  const forecast = forecastIn(watch)
   if (forecast === undefined) find(watch, rule.spec.severity, { ...step, reason })
   else {
     const next = `; the next ${expected(forecast, rule.unit)}`

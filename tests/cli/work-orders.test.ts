@@ -92,7 +92,7 @@ test("reactive: a leak is asked for, approved, mended with parts from stock, and
     'WO-000001 is on-hold, and "task" is for orders that are in-progress',
   )
   expect(await says("orders show 1 --as tina")).toMatch(
-    /\n {2}estimate {3}3 h, 813\.00 EUR\n {2}spent {6}465\.00 EUR on labour and parts so far\n/,
+    /\n {2}estimate {3}3 h \(as stated\), 813\.00 EUR\n {2}spent {6}465\.00 EUR on labour and parts so far\n/,
   )
   await at("2026-03-02T11:00Z")
   await says("orders resume 1 --as tina")

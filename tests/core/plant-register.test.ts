@@ -126,6 +126,24 @@ test("what a process wrote and did not tell before it died is told by the next",
   expect(new Set(await announced())).toEqual(new Set([1]))
 })
 
+test("since when an automation is there outlives its changes, and begins anew when it was gone", async () => {
+  const register = await startRegister()
+  const one = "{ id: one, when: created, then: [{ priority: 1 }] }"
+  const applied = async (nowMs: number, ...automations: readonly string[]) => {
+    const list = automations.join(", ")
+    const text = `${source("north")}\nautomations: [${list}]`
+    const revision = await register.apply({ source: text, actor: "erika", reason: "", nowMs, effectiveMs: 0 })
+    return revision?.automationsSinceMs
+  }
+  expect(await applied(10, one)).toEqual({ one: 10 })
+  expect(await applied(20, one.replace("1 }", "2 }"), one.replace("one", "two"))).toEqual({
+    one: 10,
+    two: 20,
+  })
+  expect(await applied(30, one.replace("one", "two"))).toEqual({ two: 20 })
+  expect(await applied(40, one, one.replace("one", "two"))).toEqual({ one: 40, two: 20 })
+})
+
 test("entries of the audit that are made at the same time are all there, each with its number", async () => {
   const databases = await Promise.all(Array.from({ length: 4 }, openTables))
   const entry = { atMs: 1, actor: "erika", action: "test", detail: "" }

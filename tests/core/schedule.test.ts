@@ -1,22 +1,27 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { plant } from "../../core/plant.ts"
-import { occurrencesOf } from "../../core/schedule.ts"
-import { checkPlans } from "../../scheduler/index.ts"
+import type { WindowSchedule } from "../../core/plan-schedule.ts"
+import { countedOccurrences, occurrencesOf, shortestInterval } from "../../core/schedule.ts"
 
 const hour = 3_600_000
 const day = 24 * hour
 
-const schedules = [
+const schedules: readonly WindowSchedule[] = [
   { cron: "0 6 1 * *" },
   { cron: "30 2 * * *" },
   { cron: "0 0 29 2 *" },
   { cron: "*/15 1-3 * * *" },
   { cron: "0 6 * * MON#1" },
-  { every: day, from: "2025-02-28T02:30:00+01:00" },
-  { every: 30 * day, from: "2025-01-31T23:59:59.500-05:00" },
-  { every: 36 * hour, from: "2024-06-01T00:00:00Z" },
-  { every: hour / 2, from: "2024-06-01T00:00:00Z" },
+  { every: { ms: day }, from: "2025-02-28T02:30:00+01:00" },
+  { every: { ms: 30 * day }, from: "2025-01-31T23:59:59.500-05:00" },
+  { every: { ms: 36 * hour }, from: "2024-06-01T00:00:00Z" },
+  { every: { ms: hour / 2 }, from: "2024-06-01T00:00:00Z" },
+  { every: { months: 1 }, from: "2025-01-31T02:30:00+01:00" },
+  { every: { months: 5 }, from: "2010-08-31T23:30:00-05:00" },
+  { rrule: "FREQ=DAILY", from: "2010-01-01T02:30:00+01:00" },
+  { rrule: "FREQ=HOURLY;INTERVAL=3", from: "2024-02-28T02:30:00+01:00" },
+  { rrule: "FREQ=MONTHLY;BYDAY=-1SU,1SA;BYHOUR=1,2,3", from: "2010-02-28T02:30:00+01:00" },
+  { rrule: "FREQ=WEEKLY;INTERVAL=2;BYDAY=SA,SU,MO", from: "2010-02-28T02:15:00+11:00" },
 ]
 const timeZones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
 
@@ -56,52 +61,60 @@ describe("occurrences", () => {
   })
 
   test("an interval begins at `from` and not before", () => {
-    const { from, upTo } = occurrencesOf({ every: 7 * day, from: "2026-01-05T06:00:00Z" }, "UTC")
+    const { from, upTo } = occurrencesOf({ every: { ms: 7 * day }, from: "2026-01-05T06:00:00Z" }, "UTC")
     expect(from(0)).toBe(Date.UTC(2026, 0, 5, 6))
     expect(upTo(Date.UTC(2026, 0, 5, 6))).toBe(Date.UTC(2026, 0, 5, 6))
     expect(upTo(Date.UTC(2026, 0, 5, 6) - 1)).toBeUndefined()
   })
 })
 
-describe("checkPlans", () => {
-  const plantWith = (schedule: unknown, lead = "0s") =>
-    plant.parse({
-      plant: "test",
-      sites: [{ id: "works", timeZone: "Europe/Berlin" }],
-      classes: [{ id: "pump" }],
-      assets: [{ id: "P-101", site: "works", class: "pump" }],
-      templates: [{ id: "inspect", title: "Inspect" }],
-      plans: [{ id: "round", for: {}, schedule, lead, template: "inspect" }],
-    })
+describe("an interval", () => {
+  const iso = (ms: number | undefined) => new Date(ms ?? Number.NaN).toISOString()
 
+  test("counts months from its beginning, so the 31st is back after February", () => {
+    const { from, upTo } = countedOccurrences(
+      { months: 1 },
+      Date.parse("2026-01-31T06:00+01:00"),
+      "Europe/Berlin",
+    )
+    const [february, march] = ["2026-02-28T05:00:00.000Z", "2026-03-31T04:00:00.000Z"]
+    expect(iso(from(Date.parse("2026-02-01T00:00Z")))).toBe(february)
+    expect(iso(from(Date.parse(february) + 1))).toBe(march)
+    expect(iso(upTo(Date.parse(march) - 1))).toBe(february)
+  })
+
+  test("below one minute is refused", () => {
+    expect(() => countedOccurrences({ ms: 59_999 }, 0, "UTC")).toThrow("below one minute")
+    expect(() => countedOccurrences({ months: 0 }, 0, "UTC")).toThrow("below one minute")
+  })
+})
+
+describe("the shortest interval", () => {
+  const from = "2026-01-01T06:00:00Z"
   test.each([
-    [{ cron: "0 6 1 * *" }, "27d"],
-    [{ cron: "0 6 * * MON-FRI" }, "0s"],
-    [{ every: "30d", from: "2026-01-01T06:00:00+01:00" }, "14d"],
-    [{ every: "1m", from: "2026-01-01T06:00:00+01:00" }, "0s"],
-  ])("has nothing to say of a plan that can be followed: %j", (schedule, lead) => {
-    expect(checkPlans(plantWith(schedule, lead))).toEqual([])
+    [{ every: { ms: 90 * day } }, 90 * day],
+    [{ every: { months: 1 } }, 29 * day],
+    [{ every: { months: 3 }, from }, 90 * day],
+    [{ cron: "0 6 1,15 * *" }, 14 * day],
+    [{ rrule: "FREQ=WEEKLY;BYDAY=MO,TH", from }, 3 * day],
+    [{ rrule: "FREQ=MONTHLY;BYDAY=1MO", from }, 28 * day],
+    [{ rrule: "FREQ=DAILY;COUNT=1", from }, Number.POSITIVE_INFINITY],
+    [{ rrule: "FREQ=DAILY;COUNT=2", from: "1999-01-01T06:00:00Z" }, day],
+    [{ at: "1999-01-01T06:00:00Z" }, Number.POSITIVE_INFINITY],
+  ])("of %j is %d ms", (schedule, expected) => {
+    expect(shortestInterval(schedule, "UTC")).toBe(expected)
   })
 
-  test.each([
-    [{ cron: "61 6 * * *" }, "0s", /Invalid value for minute: 61/],
-    [{ cron: "0 6 * *" }, "0s", /parts/],
-    [{ cron: "0 0 6 * * *" }, "0s", /5 parts/],
-    [{ cron: "? 6 * * *" }, "0s", /"\?" is not allowed/],
-    [{ cron: "0 6 30 2 *" }, "0s", /never comes due/],
-    [{ every: "0s", from: "2026-01-01T06:00:00Z" }, "0s", /below one minute/],
-    [{ cron: "0 6 * * *" }, "24h", /lead must be shorter than .* \(.*\), got 24 h/],
-    [{ cron: "0 6 1,15 * *" }, "20d", /lead must be shorter than .* \(14 d\), got 20 d/],
-  ])("names the plan and what is wrong with it: %j, lead %s", (schedule, lead, problem) => {
-    const problems = checkPlans(plantWith(schedule, lead))
-    expect(problems).toHaveLength(1)
-    expect(problems[0]).toMatch(/^plan "round": /)
-    expect(problems[0]).toMatch(problem)
-  })
+  test.each([{ cron: "0 6 30 2 *" }, { rrule: "FREQ=DAILY;UNTIL=20251231", from }])(
+    "of what never comes due is an error: %j",
+    (schedule) => {
+      expect(() => shortestInterval(schedule, "UTC")).toThrow("the schedule never comes due")
+    },
+  )
+})
 
-  test("names a time zone that does not exist", () => {
-    const content = plantWith({ cron: "0 6 * * *" })
-    const problems = checkPlans({ ...content, sites: [{ id: "works", timeZone: "Mars/Olympus" }] })
-    expect(problems[0]).toMatch(/Mars\/Olympus/)
-  })
+test("plans of one schedule share its occurrences", () => {
+  const schedule = { rrule: "FREQ=DAILY", from: "2010-01-01T06:00:00Z" }
+  expect(occurrencesOf({ ...schedule }, "UTC")).toBe(occurrencesOf({ ...schedule }, "UTC"))
+  expect(occurrencesOf(schedule, "Europe/Berlin")).not.toBe(occurrencesOf(schedule, "UTC"))
 })

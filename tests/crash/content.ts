@@ -75,10 +75,7 @@ export async function readContent(settings: Settings): Promise<Content> {
     const byAsset = new Map<string, string[]>()
     for await (const { value } of app.log.read(topics.detections)) {
       if (value.kind === "tick") continue
-      const what =
-        value.kind === "maintained"
-          ? `${value.asset} ${value.component} ${value.atMs}`
-          : `${value.episode} ${value.sequence}`
+      const what = topics.detections.identify?.(value) ?? ""
       if (!keepOnce(once, what, value)) continue
       byAsset.set(value.asset, [...(byAsset.get(value.asset) ?? []), told(value)])
     }

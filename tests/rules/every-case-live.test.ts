@@ -7,7 +7,7 @@ import { afterAll, expect, test } from "vitest"
 import { Catalogue } from "../../core/catalogue.ts"
 import { EmbeddedLog } from "../../core/log/embedded.ts"
 import { topics } from "../../core/topics.ts"
-import type { Detection, TelemetryRecord } from "../../core/vocabulary.ts"
+import { type Detection, isDetection, type TelemetryRecord } from "../../core/vocabulary.ts"
 import { createRules } from "../../rules/index.ts"
 import { ruleKinds } from "../../rules/kinds.ts"
 import { openDatabase } from "../database.ts"
@@ -68,7 +68,7 @@ async function live(records: readonly TelemetryRecord[], endMs: number): Promise
     found = []
     for await (const { value } of log.read(topics.detections, { partition: 0, from })) {
       if (value.kind === "tick") isPassed ||= value.atMs === endMs
-      else if (value.kind !== "maintained") found.push(value)
+      else if (isDetection(value)) found.push(value)
     }
     return isPassed
   })

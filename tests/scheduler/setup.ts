@@ -5,8 +5,9 @@ import type { OrderRequest } from "../../core/orders.ts"
 import type { PlantClock } from "../../core/service.ts"
 import type { PlantRevision } from "../../core/topics.ts"
 import type { Detection, DetectionRecord } from "../../core/vocabulary.ts"
-import type { Revisions } from "../../scheduler/calendar.ts"
+import type { PlanNote } from "../../scheduler/note.ts"
 import { createPartitionScheduler, type PartitionScheduler } from "../../scheduler/partition.ts"
+import type { Revisions } from "../../scheduler/planner.ts"
 import { assignmentsOf } from "../../scheduler/plans.ts"
 import { emptyState, type PartitionState } from "../../scheduler/state.ts"
 
@@ -55,7 +56,11 @@ const allInOnePartition = (revision: Revision) => assignmentsOf(revision, 1).get
 
 export function schedulerOf(
   revisions: Revisions,
-  { clock = "event", state = emptyState() }: { clock?: PlantClock; state?: PartitionState } = {},
+  {
+    clock = "event",
+    state = emptyState(),
+    note = () => {},
+  }: { clock?: PlantClock; state?: PartitionState; note?: (note: PlanNote) => void } = {},
 ): PartitionScheduler {
   const unusable = (_: unknown, error: unknown) => {
     throw error
@@ -66,6 +71,7 @@ export function schedulerOf(
     assignments: allInOnePartition,
     plantClock: clock,
     unusable,
+    note,
   })
 }
 
@@ -110,12 +116,18 @@ export function detectionOf(
   }
 }
 
+/** In the order in which they appear. */
+export function ordersIn(requests: readonly OrderRequest[]): readonly string[] {
+  return [...new Set(requests.flatMap((one) => ("order" in one ? [one.order] : [])))]
+}
+
 /** One line for a person to compare; orders are numbered as they appear. */
 export function inWords(requests: readonly OrderRequest[]): string[] {
-  const orders = [...new Set(requests.flatMap((one) => (one.kind === "settle" ? [] : [one.order])))]
+  const orders = ordersIn(requests)
   const time = (ms: number) => new Date(ms).toISOString().replace(/(:00)?\.000Z$/, "Z")
   return requests.map((request) => {
     if (request.kind === "settle") return `${time(request.atMs)} settle: ${request.reason}`
+    if (request.kind === "credit") return `${time(request.atMs)} credit ${request.plan}: ${request.reason}`
     const head = `${time(request.atMs)} ${request.kind} ${orders.indexOf(request.order) + 1}`
     const urgency = `priority ${request.priority}, due ${time(request.dueMs)}`
     if (request.kind === "amend") return `${head} ${request.finding.kind}, ${urgency}`

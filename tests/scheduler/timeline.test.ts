@@ -259,7 +259,7 @@ function takenByStore(requests: readonly OrderRequest[]): string[] {
         ? `${request.order} ${request.findings[0]?.sequence}`
         : request.kind === "amend"
           ? `${request.order} ${request.finding.sequence}`
-          : `${request.asset} ${request.component} ${request.atMs}`
+          : JSON.stringify(request)
     if (request.kind !== "open" || orders.get(request.order) === request)
       steps.set(key, JSON.stringify(request))
   }

@@ -20,6 +20,15 @@ describe("work orders: attachments", async () => {
 describe("work orders: audit", async () => {
   await import("../workorders/audit.test.ts")
 })
+describe("work orders: ageing", async () => {
+  await import("../workorders/ageing.test.ts")
+})
+describe("work orders: estimates", async () => {
+  await import("../workorders/estimates.test.ts")
+})
+describe("work orders: automations", async () => {
+  await import("../workorders/automations.test.ts")
+})
 describe("work orders: clockwork", async () => {
   await import("../workorders/clockwork.test.ts")
 })

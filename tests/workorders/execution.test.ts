@@ -194,7 +194,7 @@ test("the outcome is told at the end where the work mends a fault, and only ther
   const repair = await reached("in-progress")
   await repair.done("tina", "complete", { outcome: "partly" })
   expect((await repair.order()).work.attempts).toMatchObject([{ outcome: "partly" }])
-  const trigger = { kind: "plan", plan: "monthly", revision: 1, dueMs: at(0) } as const
+  const trigger = { kind: "plan", plan: "monthly", revision: 1, dueMs: at(0), because: "cron" } as const
   const service = await reached("in-progress", {}, { type: "preventive", trigger, findings: [] })
   await service.done("tina", "complete")
   expect((await service.order()).work.attempts).toMatchObject([{ outcome: null }])

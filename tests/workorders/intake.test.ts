@@ -48,7 +48,7 @@ test("a request makes an order with all that it said", async () => {
 
 test("an order from a plan says which occurrence it is for", async () => {
   const { take, history } = await store()
-  const trigger = { kind: "plan", plan: "grease", revision: 1, dueMs: at(24) } as const
+  const trigger = { kind: "plan", plan: "grease", revision: 1, dueMs: at(24), because: "cron" } as const
   await take(open(1, { type: "preventive", trigger, findings: [] }))
   expect((await history(1))[0]?.note).toBe("plan grease, due 2026-01-02 00:00 UTC")
 })
@@ -170,7 +170,7 @@ test("after an order was settled, the next episode makes a new one, also in the 
 
 test("a replacement settles all that rules asked for its component, and nothing else", async () => {
   const { take, order, history } = await store()
-  const plan = { kind: "plan", plan: "inspection", revision: 1, dueMs: at(24) } as const
+  const plan = { kind: "plan", plan: "inspection", revision: 1, dueMs: at(24), because: "cron" } as const
   const usage = { ...open(2).trigger, ruleKind: "usage", rule: "overhaul" } as const
   await take(
     open(1),

@@ -140,7 +140,7 @@ test("approval commits the estimated cost, and cancelling gives exactly that bac
 test("closing replaces what was committed by what it cost, in the year of its approval", async () => {
   const { order, perform, use, clock, finish } = await paying()
   // Of a plan, so that closing it takes no finding.
-  const trigger = { kind: "plan", plan: "yearly", revision: 1, dueMs: at(0) } as const
+  const trigger = { kind: "plan", plan: "yearly", revision: 1, dueMs: at(0), because: "cron" } as const
   const content = job.parse({ services: 600 })
   const made = await order(1, { costCentre: "pumps", job: content, type: "preventive", trigger })
   await perform("carl", made.number, "bid", { amount: 450 })

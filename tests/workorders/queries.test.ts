@@ -3,9 +3,16 @@ import { expect, test } from "vitest"
 import type { Database } from "../../core/db/database.ts"
 import { selectOpenOn } from "../../workorders/intake.ts"
 import type { OrderFilter } from "../../workorders/queries.ts"
-import { orderQueries, selectColumn, selectCounts, selectOrders } from "../../workorders/queries.ts"
+import {
+  orderQueries,
+  selectColumn,
+  selectCounts,
+  selectOrders,
+  selectUrgent,
+} from "../../workorders/queries.ts"
 import type { WorkOrderTables } from "../../workorders/tables.ts"
 import { onPostgres } from "../database.ts"
+import { office } from "./office.ts"
 import { at, open, openStore, orderId, settle, take } from "./requests.ts"
 
 /** Seven orders: the odd ones preventive on P-101, the even ones predictive on P-102; the first is done. */
@@ -130,6 +137,29 @@ test("orders are counted by state and type", async () => {
   ])
 })
 
+test("orders are read in full, the most urgent first, by site or by who has something to do", async () => {
+  const { order, queries, perform, clock } = await office()
+  const [low, high, other] = [
+    await order(1, { priority: 4 }),
+    await order(2, { priority: 1 }),
+    await order(3, { site: "south" }),
+  ]
+  const ids = async (wanted: object) =>
+    (await queries.read({ states: ["requested", "assigned"], limit: 10, ...wanted })).orders.map(
+      ({ id }) => id,
+    )
+  expect(await ids({ site: "north" })).toEqual([high.id, low.id])
+  expect(await ids({ site: "north", dueBeforeMs: clock.atMs - 1e12 })).toEqual([])
+  await perform("paul", other.id, "triage")
+  await perform("paul", other.id, "submit")
+  await perform("paul", other.id, "assign", { to: ["tina"] })
+  expect(await ids({ people: ["tina", "theo"] })).toEqual([other.id])
+  expect(await queries.read({ states: ["requested"], site: "north", limit: 1 })).toEqual({
+    orders: [high],
+    more: true,
+  })
+})
+
 const filters: readonly (readonly [OrderFilter, string])[] = [
   [{ state: "requested" }, "work_order_by_state"],
   [{ type: "predictive" }, "work_order_by_type"],
@@ -213,6 +243,12 @@ if (onPostgres) {
     const own = await planOf(database, selectOrders(db, { person: "tina" }, 50))
     expect(own.join("\n")).toContain("order_person USING INDEX order_person_by_person (person=? AND open=?)")
     expect(own.join("\n")).not.toContain("SCAN work_order")
+    const wanted = { states: ["requested", "approved"] as const, limit: 500 }
+    expect((await planOf(database, selectUrgent(db, { ...wanted, site: "north" }))).join("\n")).toContain(
+      "USING INDEX work_order_board_of_site (site=? AND state=?",
+    )
+    const theirs = await planOf(database, selectUrgent(db, { ...wanted, people: ["tina", "theo"] }))
+    expect(theirs.join("\n")).not.toContain("SCAN work_order")
     const late = await planOf(database, selectOrders(db, { dueBeforeMs: at(0) }, 50))
     expect(late.join("\n")).toMatch(/USING INDEX work_order_(by_due|open_by_number)/)
     const [all, ...sorting] = await planOf(database, selectOrders(db, {}, 50))

@@ -4,7 +4,7 @@ import { permitsToGrant, withoutClocks } from "../readiness.ts"
 import { ended } from "../spans.ts"
 import { assignedTo } from "../workers.ts"
 import { command, refuse, withNote } from "./command.ts"
-import { mustBeFit } from "./planning.ts"
+import { mustBeFit, withSlotsOf } from "./planning.ts"
 
 const note = z.string().max(2000).default("")
 
@@ -34,7 +34,7 @@ export const decline = command({
   run(order, { reason }, { atMs }) {
     const state = order.planned === null ? "approved" : "planned"
     return {
-      order: { ...withoutClocks(order, atMs), state, assignees: [] },
+      order: { ...withSlotsOf(withoutClocks(order, atMs), []), state, assignees: [] },
       event: "declined",
       note: reason,
     }

@@ -1,7 +1,7 @@
 import { z } from "zod"
-import type { WorkOrder } from "../../core/orders.ts"
+import type { Slot, WorkOrder } from "../../core/orders.ts"
 import { dateMs, name } from "../../core/vocabulary.ts"
-import { withoutClocks } from "../readiness.ts"
+import { own, withoutClocks } from "../readiness.ts"
 import { minute, spanText } from "../spans.ts"
 import { reserveMaterials } from "../stock.ts"
 import { type Context, command, refuse, withNote } from "./command.ts"
@@ -13,6 +13,11 @@ const people = z
   .min(1)
   .max(100)
   .describe("who, by their ids; they hold the qualifications that it takes")
+const slots = z
+  .array(z.strictObject({ task: z.string().nullable(), person: name, startMs: dateMs, finishMs: dateMs }))
+  .max(1000)
+  .default([])
+  .describe("who is at which task when: [{task, person, startMs, finishMs}], the order is then theirs")
 
 export const plan = command({
   summary: "say when the work is to be done",
@@ -22,10 +27,13 @@ export const plan = command({
   input: z.strictObject({
     startMs: dateMs.describe("when it is to begin"),
     finishMs: dateMs.describe("when it is to be done"),
+    slots,
     note,
   }),
-  run(order, { startMs, finishMs, note: said }, context) {
+  run(order, { startMs, finishMs, slots, note: said }, context) {
     if (finishMs <= startMs) refuse("the work can't end before it starts: give a later end")
+    mustBePossible(slots, { startMs, finishMs }, order, context)
+    const assignees = [...new Set(slots.map(({ person }) => person))]
     const when = spanText({ startMs, endMs: finishMs })
     const late = finishMs > order.dueMs ? `, after it is due (${minute(order.dueMs)})` : ""
     const { work, effects, told } = reserveMaterials(order, context)
@@ -33,11 +41,13 @@ export const plan = command({
       order: {
         ...order,
         work,
-        state: order.state === "approved" ? "planned" : order.state,
-        planned: { startMs, finishMs },
+        planned: { startMs, finishMs, slots },
+        ...(assignees.length > 0
+          ? { state: "assigned", assignees }
+          : { state: order.state === "approved" ? "planned" : order.state }),
       },
       event: "planned",
-      note: [withNote(`${when}${late}`, said), ...told].join("; "),
+      note: [withNote(`${when}${late}${byWhom(slots)}`, said), ...told].join("; "),
       effects,
     }
   },
@@ -65,7 +75,7 @@ export const assign = command({
     const state = order.state === "in-progress" || order.state === "on-hold" ? order.state : "assigned"
     return {
       // Whoever was at it, or on the way to it, is not any more.
-      order: { ...withoutClocks(order, context.atMs), state, assignees },
+      order: { ...withSlotsOf(withoutClocks(order, context.atMs), assignees), state, assignees },
       event: "assigned",
       note: withNote(`to ${assignees.join(", ")}`, said),
     }
@@ -86,6 +96,70 @@ export const dispatch = command({
     }
   },
 })
+
+/**
+ * The order with the slots that hold for these people: one who takes over from another takes their times over; what was
+ * planned for others is nobody's any more.
+ */
+export function withSlotsOf(order: WorkOrder, people: readonly string[]): WorkOrder {
+  if (order.planned === null) return order
+  const [one] = people
+  const takesOver = people.length === 1 && new Set(order.planned.slots.map(({ person }) => person)).size === 1
+  const slots =
+    takesOver && one !== undefined ? order.planned.slots.map((slot) => ({ ...slot, person: one })) : []
+  return { ...order, planned: { ...order.planned, slots } }
+}
+
+/** Throws `NOT_POSSIBLE` for slots that the work or the people do not allow. */
+function mustBePossible(
+  slots: readonly Slot[],
+  { startMs, finishMs }: { readonly startMs: number; readonly finishMs: number },
+  order: WorkOrder,
+  context: Context,
+): void {
+  for (const slot of slots) {
+    const what = `${slot.person} at ${slot.task === null ? order.number : `task ${slot.task}`}`
+    if (slot.startMs < startMs || slot.finishMs > finishMs || slot.finishMs <= slot.startMs)
+      refuse(
+        `${what}, ${spanText({ startMs: slot.startMs, endMs: slot.finishMs })}: expected a time within ${spanText({ startMs, endMs: finishMs })}`,
+      )
+    // Fit until the end of it: a certificate may run out before.
+    mustBeFit(slot.person, order, { ...context, atMs: slot.finishMs })
+    if (slot.task !== null) mustBeToDo(slot.task, slot.person, order)
+  }
+  const inOrder = slots.toSorted((a, b) => a.startMs - b.startMs)
+  for (const [at, slot] of inOrder.entries()) {
+    const next = inOrder.slice(at + 1).find(({ person }) => person === slot.person)
+    if (next !== undefined && next.startMs < slot.finishMs)
+      refuse(
+        `${slot.person} is to be at two things at ${minute(next.startMs)}: give one of them another time`,
+      )
+  }
+}
+
+function mustBeToDo(id: string, person: string, { number, job, work }: WorkOrder): void {
+  const task = job.tasks.find((one) => one.id === id)
+  if (task === undefined)
+    refuse(`${number} has no task ${id}: name one of ${job.tasks.map((one) => one.id).join(", ") || "none"}`)
+  const state = own(work.tasks, id)?.state
+  if (state !== undefined) refuse(`task ${id} of ${number} is ${state}: open it again first`)
+  if (task.assignee !== undefined && task.assignee !== person)
+    refuse(`task ${id} of ${number} is ${task.assignee}'s, not ${person}'s: say so first with assign-task`)
+}
+
+/** ", by tina (isolate, find) and theo (mend)" */
+function byWhom(slots: readonly Slot[]): string {
+  const tasks = new Map<string, Set<string>>()
+  for (const { person, task } of slots) {
+    const own = tasks.get(person) ?? new Set()
+    tasks.set(person, task === null ? own : own.add(task))
+  }
+  if (tasks.size === 0) return ""
+  const each = [...tasks].map(([person, own]) =>
+    own.size === 0 ? person : `${person} (${[...own].join(", ")})`,
+  )
+  return `, by ${each.join(" and ")}`
+}
 
 /** Throws `NOT_POSSIBLE` unless this person is there and holds the qualifications that the order's work takes. */
 export function mustBeFit(id: string, order: WorkOrder, context: Pick<Context, "revision" | "atMs">): void {

@@ -3,6 +3,7 @@ import { job, type Task } from "../../core/job.ts"
 import type { OrderState, WorkOrder } from "../../core/orders.ts"
 import { name } from "../../core/vocabulary.ts"
 import { own } from "../readiness.ts"
+import { doersOf } from "../workers.ts"
 import { agreed, type Context, command, refuse, withNote } from "./command.ts"
 import { mustStayApproved } from "./edit.ts"
 import { assigned, executors, has } from "./people.ts"
@@ -104,12 +105,21 @@ export const assignTask = command({
     const edited: Task = to === undefined ? rest : { ...rest, assignee: to }
     const tasks = order.job.tasks.map((other) => (other === one ? edited : other))
     return {
-      order: { ...order, job: { ...order.job, tasks } },
+      order: { ...order, job: { ...order.job, tasks }, planned: plannedFor(order, id, to) },
       event: "assigned",
       note: withNote(`task ${id} to ${to ?? "whoever the order is assigned to"}`, said),
     }
   },
 })
+
+/** Whoever takes a task over takes its times over; with nobody named for it they are free again. */
+function plannedFor({ planned }: WorkOrder, id: string, to: string | undefined): WorkOrder["planned"] {
+  if (planned === null) return null
+  const slots = planned.slots.flatMap((slot) =>
+    slot.task !== id ? slot : to === undefined ? [] : { ...slot, person: to },
+  )
+  return { ...planned, slots }
+}
 
 function taskOf(order: WorkOrder, id: string): Task {
   const found = order.job.tasks.find((one) => one.id === id)
@@ -128,12 +138,12 @@ function mustBeOpen({ work }: WorkOrder, id: string): void {
   if (before !== undefined) refuse(`task ${id} is ${before.state}: open it again first`)
 }
 
-function mustBeTheirs(order: WorkOrder, { id, assignee }: Task, context: Context): void {
+function mustBeTheirs(order: WorkOrder, task: Task, context: Context): void {
   if (has(context, ["supervisor", "admin"])) return
-  const theirs = assignee === undefined ? order.assignees : [assignee]
+  const theirs = doersOf(order, task)
   if (!theirs.includes(context.actor))
     refuse(
-      `task ${id} of ${order.number} is ${theirs.join(", ")}'s: they, or a supervisor, say what became of it`,
+      `task ${task.id} of ${order.number} is ${theirs.join(", ")}'s: they, or a supervisor, say what became of it`,
     )
 }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { dailyUse, forecastDue } from "../../../rules/kinds/daily-use.ts"
+import { dailyUse, forecastDue } from "../../../core/daily-use.ts"
 
 const day = 86_400_000
 
