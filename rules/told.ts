@@ -13,7 +13,7 @@ import {
 } from "../core/vocabulary.ts"
 
 /** Of a meter the first reading in each of these stretches of its own time is told: an order is never later by more. */
-export const meterStepMs = 900_000
+const meterStepMs = 900_000
 
 /** All but the clock, which is told by itself. */
 type Told = Exclude<DetectionRecord, Tick>

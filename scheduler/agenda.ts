@@ -15,43 +15,69 @@ export type Agenda<E extends Entry> = {
   clear(): void
 }
 
+/** A heap in which what was replaced stays until it comes to the top, or until it would be most of it. */
 export function createAgenda<E extends Entry>(): Agenda<E> {
-  /** Latest first: the next one is at the end. */
-  const entries: E[] = []
+  let heap: E[] = []
   const known = new Map<string, E>()
 
-  /** Where an entry is, or would be. */
-  function placeOf(entry: E): number {
-    let [low, high] = [0, entries.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const other = entries[middle]
-      if (other !== undefined && laterFirst(other, entry) < 0) low = middle + 1
-      else high = middle
+  function rise(entry: E): void {
+    let at = heap.length
+    heap.push(entry)
+    while (at > 0) {
+      const above = (at - 1) >> 1
+      const other = heap[above]
+      if (other === undefined || soonerFirst(other, entry) <= 0) break
+      heap[at] = other
+      at = above
     }
-    return low
+    heap[at] = entry
+  }
+
+  function dropFirst(): void {
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    let at = 0
+    for (;;) {
+      const left = 2 * at + 1
+      const [one, other] = [heap[left], heap[left + 1]]
+      if (one === undefined) break
+      const isOther = other !== undefined && soonerFirst(other, one) < 0
+      const next = isOther ? other : one
+      if (soonerFirst(last, next) <= 0) break
+      heap[at] = next
+      at = isOther ? left + 1 : left
+    }
+    heap[at] = last
   }
 
   return {
     set(key, entry) {
-      const before = known.get(key)
-      if (before !== undefined) entries.splice(placeOf(before), 1)
       if (entry === undefined) known.delete(key)
       else {
         known.set(key, entry)
-        entries.splice(placeOf(entry), 0, entry)
+        if (heap.length > 2 * known.size + 100) {
+          heap = [...known.values()].toSorted(soonerFirst)
+          return
+        }
+        rise(entry)
       }
     },
     get: (key) => known.get(key),
-    first: () => entries.at(-1),
+    first() {
+      for (let first = heap[0]; first !== undefined; first = heap[0]) {
+        if (known.get(first.key) === first) return first
+        dropFirst()
+      }
+      return undefined
+    },
     clear() {
-      entries.length = 0
+      heap = []
       known.clear()
     },
   }
 }
 
 /** The key settles what time and weight do not, so that the order never depends on how the agenda came about. */
-export function laterFirst(a: Entry, b: Entry): number {
-  return b.atMs - a.atMs || a.weight - b.weight || (a.key < b.key ? 1 : a.key > b.key ? -1 : 0)
+export function soonerFirst(a: Entry, b: Entry): number {
+  return a.atMs - b.atMs || b.weight - a.weight || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
 }

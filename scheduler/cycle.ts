@@ -18,6 +18,7 @@ export function begin({ changedIn, timeZone }: Assignment, atMs: number): Cycle 
     notBeforeMs: atMs,
     from: { why: "begin", atMs, readings: {} },
     asked: null,
+    told: null,
     workedMs: null,
     covered: null,
     events: {},
@@ -145,4 +146,11 @@ export function sinceDone({ assignment, cycle }: Standing): number {
       datesOf(one, assignment)?.upTo(asked.dueMs) === asked.dueMs,
   )
   return isDate ? Math.max(sinceMs, asked.dueMs + 1) : sinceMs
+}
+
+/** What a part was counted from before it was left to the order of another plan, with meters that were read since. */
+export function uncovered({ from, covered }: Cycle): Pick<Cycle, "covered" | "from"> {
+  if (covered === null) return { covered, from }
+  const { before } = covered
+  return { covered: null, from: { ...before, readings: { ...from.readings, ...before.readings } } }
 }

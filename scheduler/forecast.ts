@@ -123,7 +123,7 @@ export type ForecastSetup = {
  * All that plans will ask for, in the order of time, if the plant file stays as it is, each order is done when it is due,
  * and meters go on as they did. Conditions and events are not foreseen.
  */
-export function* forecast({ revision, states, nowMs, toMs, use, only }: ForecastSetup): Generator<Planned> {
+function* forecast({ revision, states, nowMs, toMs, use, only }: ForecastSetup): Generator<Planned> {
   const state = together(states, nowMs)
   const revisions: Pick<Catalogue, "at" | "newest" | "changesAfter"> = {
     at: () => revision,

@@ -17,7 +17,7 @@ import {
 } from "../core/vocabulary.ts"
 import { localTime } from "../core/wording.ts"
 import type { Board } from "./board.ts"
-import { done, firstBase, met, readingsAt, sinceDone } from "./cycle.ts"
+import { done, firstBase, met, readingsAt, sinceDone, uncovered } from "./cycle.ts"
 import { nextDue, shareGone } from "./due.ts"
 import { limitsOf, meterOf, takeReading } from "./meters.ts"
 import type { PlanNote } from "./note.ts"
@@ -139,12 +139,12 @@ function onReturn(assignment: Assignment, board: Board, atMs: number): Partial<C
 function release(asset: string, board: Board, atMs: number, leftTo?: Assignment): void {
   const those = board.of(asset)
   for (const part of those) {
-    const { covered, notBeforeMs } = board.standing(part).cycle
+    const { cycle } = board.standing(part)
+    const { covered, notBeforeMs } = cycle
     const by = (leftTo === undefined ? those : [leftTo]).find(({ plan }) => plan.id === covered?.by)
     if (covered === null || by === undefined || board.standing(by).cycle.asked !== null) continue
     board.change(part, {
-      covered: null,
-      from: covered.before,
+      ...uncovered(cycle),
       notBeforeMs: Math.max(notBeforeMs, covered.atMs, atMs),
     })
   }
@@ -218,6 +218,12 @@ function replaced({ asset, component, atMs }: Maintained, board: Board): void {
 function* worked(work: WorkTold, board: Board): Iterable<OrderRequest> {
   const those = board.of(work.asset)
   const itsPlan = those.find(({ plan }) => plan.id === work.plan)
+  if (itsPlan !== undefined) {
+    const { order, sequence } = work
+    const { told } = board.standing(itsPlan).cycle
+    if (told?.order === order && sequence <= told.sequence) return
+    board.change(itsPlan, { told: { order, sequence } })
+  }
   for (const assignment of those) {
     const { plan } = assignment
     if (plan.id === work.plan) ownWork(assignment, work, board)
@@ -240,8 +246,7 @@ function ownWork(assignment: Assignment, work: WorkTold, board: Board): void {
   const { atMs, order, number, outcome } = work
   const { asked } = board.standing(assignment).cycle
   // It may have joined an order that was open before; an order that ended before this one was asked for is another.
-  const isAsked =
-    asked !== null && (asked.order === order ? work.sequence > asked.sequence : atMs > asked.atMs)
+  const isAsked = asked !== null && (asked.order === order || atMs > asked.atMs)
   const note = (what: PlanNote["what"], words: string) =>
     board.note(assignment, { atMs, what, note: `${number} ${words}`, order })
   if (outcome === "done") {
@@ -273,12 +278,12 @@ function afterDone(assignment: Assignment, board: Board, atMs: number, isAsked: 
 function afterReopening(
   assignment: Assignment,
   board: Board,
-  { order, atMs, sequence }: WorkTold,
+  { order, atMs }: WorkTold,
 ): Partial<Cycle> | undefined {
   const { asked, from } = board.standing(assignment).cycle
   const isNews = asked === null && from.why === "done" && atMs > from.atMs
   if (assignment.plan.mode !== "floating" || !isNews) return undefined
-  return { asked: { order, atMs, dueMs: from.atMs, readings: from.readings, sequence } }
+  return { asked: { order, atMs, dueMs: from.atMs, readings: from.readings } }
 }
 
 function afterDropping(
@@ -314,7 +319,7 @@ function* workOfWhole(
     const note = `${number} of ${whole.plan.id} was dropped: to be done by itself`
     board.note(assignment, { atMs, what: "uncovered", note, order })
     const notBeforeMs = Math.max(cycle.notBeforeMs, atMs)
-    board.change(assignment, { covered: null, notBeforeMs, from: cycle.covered.before })
+    board.change(assignment, { ...uncovered(cycle), notBeforeMs })
   }
 }
 
@@ -370,6 +375,7 @@ function* credit(
     )
     return false
   }
+  if (plan.mode === "fixed") board.change(assignment, { workedMs: atMs })
   // A fixed plan is counted from its open order's due time, which may be ahead.
   const isOld =
     asked === null || plan.mode === "floating"
@@ -385,18 +391,17 @@ function* credit(
     board.change(assignment, { asked: null, covered: null, sinceMs, from })
     say("credited", ": counted from then")
   } else if (asked !== null) {
-    board.change(assignment, { asked: null, workedMs: atMs })
+    board.change(assignment, { asked: null })
     say("credited", "")
   } else {
     const share = shareGone(standing, { ms: atMs })
     if (share < 0.5) {
-      board.change(assignment, { workedMs: atMs })
       const percent = Math.round(Math.max(0, share) * 100)
       say("not-credited", `: nearer to the time before than to the next (${percent} %)`)
       return false
     }
     const from = met(standing, { ms: atMs }, "credit")
-    board.change(assignment, { covered: null, workedMs: atMs, from })
+    board.change(assignment, { covered: null, from })
     say("credited", ": the next time is met")
   }
   if (asked !== null) yield creditRequest(assignment, { by, atMs: Math.max(atMs, asked.atMs), reason: note })

@@ -3,9 +3,9 @@ import type { OpenOrder, OrderRequest } from "../core/orders.ts"
 import type { MeterTrigger, PlanTrigger } from "../core/plant-planning.ts"
 import { countedOccurrences, type Occurrences } from "../core/schedule.ts"
 import { type DetectionRecord, isDetection, type Tick } from "../core/vocabulary.ts"
-import { type Agenda, createAgenda, type Entry, laterFirst } from "./agenda.ts"
+import { type Agenda, createAgenda, type Entry, soonerFirst } from "./agenda.ts"
 import type { Board } from "./board.ts"
-import { type At, begin, come, met, readingsAt, takeOver, withBases } from "./cycle.ts"
+import { type At, begin, come, met, readingsAt, takeOver, uncovered, withBases } from "./cycle.ts"
 import { type Due, datesOf, type Meters, nextDue, type Standing, shareGone } from "./due.ts"
 import { meterOf } from "./meters.ts"
 import type { PlanNote } from "./note.ts"
@@ -77,10 +77,10 @@ export function createPlanner(setup: PlannerSetup): Planner {
     state.plans = plans
     state.revision = revision.number
     for (const assignment of active.values()) {
-      const { covered } = plans[assignment.key] ?? {}
+      const cycle = cycleOf(assignment)
       // Nobody will tell how the order of a plan went that is not there any more.
-      if (covered && !active.has(keyOf(covered.by, assignment.asset.id)))
-        board.change(assignment, { covered: null, from: covered.before })
+      if (cycle.covered !== null && !active.has(keyOf(cycle.covered.by, assignment.asset.id)))
+        board.change(assignment, uncovered(cycle))
       else schedule(assignment)
     }
     return revision
@@ -134,7 +134,7 @@ export function createPlanner(setup: PlannerSetup): Planner {
       const request = requestForPlan(assignment, this.revision, occurrence)
       const { order, atMs } = request
       const before = standing(assignment)
-      const asked = { order, atMs, dueMs: occurrence.dueMs, readings: readingsAt(before, at), sequence: 0 }
+      const asked = { order, atMs, dueMs: occurrence.dueMs, readings: readingsAt(before, at) }
       // What is asked for now stands for what another order stood for before.
       if (plan.mode === "fixed") board.change(assignment, { asked, covered: null, from: come(before, at) })
       // What comes while the order is open is added to it.
@@ -283,8 +283,8 @@ export function createPlanner(setup: PlannerSetup): Planner {
         .of(asset)
         .flatMap(({ key }) => agenda.get(key) ?? [])
         .filter(({ atMs }) => atMs <= untilMs)
-        .toSorted(laterFirst)
-        .at(-1)
+        .toSorted(soonerFirst)
+        .at(0)
       if (due === undefined) return
       yield* keep(due, untilMs)
     }

@@ -52,7 +52,7 @@ export function assignmentsOf(
 }
 
 /** By plan, all that it contains, also through others; a plan that would contain itself does not. */
-export function containedIn(plans: readonly PlanSpec[]): ReadonlyMap<string, ReadonlySet<string>> {
+function containedIn(plans: readonly PlanSpec[]): ReadonlyMap<string, ReadonlySet<string>> {
   const direct = new Map(plans.map(({ id, contains }) => [id, contains]))
   return new Map(
     plans.map(({ id }) => {

@@ -30,10 +30,10 @@ const cycle = z.object({
       dueMs: timeMs,
       /** By meter, its reading when the work was due. */
       readings: z.record(z.string(), z.number()),
-      /** The order's event by which it was opened again; 0: none. What it told of before is history. */
-      sequence: z.number().int(),
     })
     .nullable(),
+  /** What was told last of an order of the plan: that and what came before it changes nothing when it is told again. */
+  told: z.object({ order: z.uuid(), sequence: z.number().int() }).nullable(),
   /** Of a fixed plan, the newest work that it was judged by; told again, it does not count for the next occurrence. */
   workedMs: timeMs.nullable(),
   /** The order of another plan that this one is part of stands for an occurrence; `before` it was counted from there. */

@@ -17,7 +17,7 @@ export function putEarliest(roster: Roster, job: number): boolean {
 }
 
 /** By priority, then by when it is due, then by its number. */
-export function byUrgency({ jobs }: Work): readonly number[] {
+function byUrgency({ jobs }: Work): readonly number[] {
   return jobs
     .map((one, at) => ({ at, ...one.job }))
     .toSorted(

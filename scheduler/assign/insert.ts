@@ -24,7 +24,7 @@ export function cheapestSpot(roster: Roster, blink: () => boolean = () => false)
 }
 
 /** What a spot costs, besides load. The score knows only when the last task is finished; early is right for all of them. */
-export function costOf(roster: Roster, number: number, spot: Spot): number {
+function costOf(roster: Roster, number: number, spot: Spot): number {
   const { work } = roster
   const unit = work.units[number]
   const job = work.jobs[unit?.job ?? -1]

@@ -71,7 +71,7 @@ const job = z.strictObject({
 export type Job = z.infer<typeof job>
 
 /** What a plan is worth, in points: docs/auto-schedule.md says each in words. */
-export const weights = z.strictObject({
+const weights = z.strictObject({
   /** An order that is planned, by its priority from 1 to 5. */
   priority: z
     .tuple([z.number(), z.number(), z.number(), z.number(), z.number()])
@@ -89,7 +89,6 @@ export const weights = z.strictObject({
   /** A task that somebody else goes on with. */
   handover: z.number().nonnegative().default(10),
 })
-export type Weights = z.infer<typeof weights>
 
 export const week = z
   .strictObject({
@@ -134,7 +133,7 @@ export type Slot = {
 }
 
 /** An order that the week has no place for. */
-export type Left = { readonly job: string; readonly why: string }
+type Left = { readonly job: string; readonly why: string }
 
 /** The points of a plan and what they are made of; costs are negative. */
 export type Score = {

@@ -1,5 +1,5 @@
 import type { Slot, Span } from "./problem.ts"
-import { earlyGain, lateCost, loadCost, travelCost, worthOf } from "./score.ts"
+import { gainAt, loadCost, travelCost, wayOfDay } from "./score.ts"
 import type { Day, Stop, Unit, Work } from "./work.ts"
 
 export type Placement = { readonly person: number; readonly day: number; readonly startMs: number }
@@ -56,10 +56,6 @@ export class Roster {
 
   stopsOf(person: number, day: number): readonly Stop[] {
     return this.stops[person]?.[day] ?? []
-  }
-
-  plannedOf(person: number): number {
-    return this.plannedMs[person] ?? 0
   }
 
   /** Where each unit of an order is, in the order of `units`; undefined where the order is not in. */
@@ -134,21 +130,6 @@ export class Roster {
     }
   }
 
-  /** Those of one working day. */
-  eachSpotOfDay(
-    number: number,
-    person: number,
-    day: number,
-    fromMs: number,
-    visit: (spot: Spot) => boolean,
-  ): void {
-    const unit = this.unit(number)
-    const untilMs = unit.able.find((one) => one.person === person)?.untilMs
-    const theDay = this.work.people[person]?.days[day]
-    if (untilMs === undefined || theDay === undefined) return
-    this.eachSpotOf(unit, person, day, theDay, fromMs, untilMs, visit)
-  }
-
   /** The share of `total` that the orders bring: worth, less lateness and handovers, and earliness. */
   gainOf(job: number): number {
     const one = this.work.jobs[job]
@@ -163,12 +144,7 @@ export class Roster {
       if (unit.previous !== undefined && this.placed[unit.previous]?.person !== placement.person)
         handovers += 1
     }
-    return (
-      worthOf(one, this.work) -
-      lateCost(one, finishMs, this.work) +
-      earlyGain(one, finishMs, this.work) -
-      handovers * this.work.week.weights.handover
-    )
+    return gainAt(one, finishMs, this.work) - handovers * this.work.week.weights.handover
   }
 
   /** What one more stretch of work costs somebody whose week is as it is. */
@@ -179,25 +155,15 @@ export class Roster {
     return loadCost(one, now + ms, this.work) - loadCost(one, now, this.work)
   }
 
-  /** The travel of everybody's week, in milliseconds, with what was planned before. */
-  travelMs(person: number, day: number): number {
-    const home = this.work.people[person]?.home ?? 0
-    let ms = 0
-    let place = home
-    for (const stop of this.stopsOf(person, day)) {
-      ms += this.work.way(place, stop.place)
-      place = stop.place
-    }
-    return ms + this.work.way(place, home)
-  }
-
   /** Up to a constant what `scoreOf` says of the slots: enough to tell the better of two. */
   worth(): number {
     let sum = 0
     for (const job of this.ordersIn) sum += this.gainOf(job)
     for (const [at, person] of this.work.people.entries()) {
       sum -= loadCost(person, this.plannedMs[at] ?? 0, this.work)
-      for (let day = 0; day < person.days.length; day++) sum -= travelCost(this.travelMs(at, day), this.work)
+      for (let day = 0; day < person.days.length; day++) {
+        sum -= travelCost(wayOfDay(person.home, this.stopsOf(at, day), this.work), this.work)
+      }
     }
     return sum
   }

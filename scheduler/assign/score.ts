@@ -22,6 +22,11 @@ export function earlyGain(job: WorkJob, finishMs: number, work: Work): number {
   return worthOf(job, work) * weights.earlyPerDay * (Math.max(0, toMs - finishMs) / dayMs)
 }
 
+/** What an order that is finished then brings, but for what it costs people. */
+export function gainAt(job: WorkJob, finishMs: number, work: Work): number {
+  return worthOf(job, work) - lateCost(job, finishMs, work) + earlyGain(job, finishMs, work)
+}
+
 export function travelCost(ms: number, { week }: Work): number {
   return (week.weights.travelHour * ms) / hour
 }

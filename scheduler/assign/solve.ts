@@ -1,10 +1,10 @@
 import type { Clock } from "../../core/clock.ts"
 import { messageOf } from "../../core/errors.ts"
 import { improve } from "./improve.ts"
-import { programFor, realised } from "./neighbourhood.ts"
-import { type Random, randomOf } from "./random.ts"
-import type { Roster } from "./roster.ts"
-import type { Solver } from "./solver.ts"
+import { randomOf } from "./random.ts"
+import { Roster } from "./roster.ts"
+import { Routes } from "./routes.ts"
+import type { Reply, Solver } from "./solver.ts"
 
 export type SolveOptions = {
   readonly seed: number
@@ -16,11 +16,13 @@ export type SolveOptions = {
 
 /** How a plan came about. */
 export type SolverReport = {
-  /** Programs that HiGHS was given, those of them that it solved to the gap, and those that made the plan better. */
+  /** Programs that HiGHS was given, those of them that it solved to the gap, and those that gave a better plan. */
   readonly programs: number
   readonly proven: number
   readonly helped: number
-  /** Steps of the search between them. */
+  /** By how many points they were better, all in all. */
+  readonly points: number
+  /** Steps of the search. */
   readonly steps: number
   /** The clock stopped it: another machine, or this one on another day, may get further. */
   readonly timeLimitHit: boolean
@@ -29,20 +31,24 @@ export type SolverReport = {
 }
 
 /** What ends the work is counted, not timed, so that a seed gives the same plan on every machine that is fast enough. */
-const rounds = 16
-/** Of a week that is not small. */
-const mostSteps = 600
+const rounds = 12
+const [fewestSteps, mostSteps] = [600, 2000]
+/** A step looks at about as many spots as the week has tasks. */
+const tasksLookedAt = 240_000
+/** A tiny week has been seen from all sides after so many steps for each task. */
 const stepsByTask = 20
+/** Of each person's working day so many are kept that the search has come by. */
+const routesByDay = 10
 const nodes = 20
-const gap = 0.02
-/** So many steps, then others may use the thread. */
+const gap = 0.002
+/** So many steps, then the days are noted, and others may use the thread. */
 const stride = 10
 /** At first a step may lose so many points, in the end none. */
-const tolerance = 30
+const tolerance = 100
 
 /**
- * Rounds of a program for HiGHS and a search that mends and goes on from it. Never worse than the roster that it begins
- * with, which it leaves as it is.
+ * Rounds of a search and a program for HiGHS, which picks from the days that the search has come by those that are best
+ * together. Never worse than the roster that it begins with, which it leaves as it is.
  */
 export async function solve(
   start: Roster,
@@ -51,65 +57,59 @@ export async function solve(
 ): Promise<{ readonly roster: Roster; readonly report: SolverReport }> {
   const random = randomOf(seed)
   const endMs = clock.now() + timeLimitMs
-  const stepsOfARound = Math.min(mostSteps, stepsByTask * start.work.units.length)
-  const isOver = () => clock.now() >= endMs
-  const done = { programs: 0, proven: 0, helped: 0, steps: 0 }
+  const tasks = start.work.units.length
+  const steps = Math.min(
+    stepsByTask * tasks,
+    mostSteps,
+    Math.max(fewestSteps, Math.ceil(tasksLookedAt / tasks)),
+  )
+  const done = { programs: 0, proven: 0, helped: 0, points: 0, steps: 0 }
   let [timeLimitHit, failed]: [boolean, string | null] = [false, null]
+  const routes = new Routes(routesByDay)
   let roster = start.copy()
   let worth = roster.worth()
   let [best, most] = [start, worth]
-  /** A small week is one program, which has one answer. */
-  let allAtOnce = false
-  for (let round = 0; round < rounds && hopeful.size > 0 && !timeLimitHit && failed === null; round++) {
+  for (let round = 0; round < rounds && hopeful.size > 0 && !timeLimitHit; round++) {
+    for (let step = 0; step < steps && !timeLimitHit; step++) {
+      const over = (round + step / steps) / rounds
+      worth = improve(roster, worth, hopeful, tolerance * (1 - over) ** 2, random)
+      done.steps += 1
+      if (worth > most) [best, most] = [roster.copy(), worth]
+      if (step % stride > 0) continue
+      routes.note(roster)
+      await new Promise(setImmediate)
+      signal.throwIfAborted()
+      timeLimitHit = clock.now() >= endMs
+    }
+    if (timeLimitHit || failed !== null) continue
+    // Whatever HiGHS picks is then at least as good as the best so far, but for load, which it only estimates.
+    routes.note(best)
+    const { program, read } = routes.program(best)
     try {
-      if (!allAtOnce) {
-        const seconds = Math.max(0.1, (endMs - clock.now()) / 1000)
-        const answer = await byProgram(roster, hopeful, random, { seed, seconds, solver, signal })
-        done.programs += 1
-        done.proven += answer.proven ? 1 : 0
-        timeLimitHit = answer.timedOut || isOver()
-        allAtOnce = answer.orders === hopeful.size
-        const wanted = answer.roster?.worth() ?? Number.NEGATIVE_INFINITY
-        if (answer.roster !== null && wanted > worth) {
-          ;[roster, worth] = [answer.roster, wanted]
-          done.helped += 1
-        }
+      // HiGHS takes seeds of 31 bits.
+      const limits = {
+        seed: seed & 0x7fffffff,
+        nodes,
+        gap,
+        seconds: Math.max(0.1, (endMs - clock.now()) / 1000),
       }
+      const { values, timedOut, proven }: Reply = await solver.solve({ program, limits }, signal)
+      timeLimitHit = timedOut
+      done.programs += 1
+      done.proven += proven ? 1 : 0
+      if (values === null) continue
+      const found = new Roster(start.work)
+      for (const one of read(values)) found.putBack(one)
+      const gain = found.worth() - most
+      if (gain <= 0) continue
+      done.helped += 1
+      done.points += gain
+      ;[best, most] = [found, found.worth()]
+      ;[roster, worth] = [best.copy(), most]
     } catch (error) {
       signal.throwIfAborted()
       failed = messageOf(error)
     }
-    for (let step = 0; step < stepsOfARound && !timeLimitHit; step++) {
-      if (worth > most) [best, most] = [roster.copy(), worth]
-      const over = (round + step / stepsOfARound) / rounds
-      worth = improve(roster, worth, hopeful, tolerance * (1 - over) ** 2, random)
-      done.steps += 1
-      if (step % stride > 0) continue
-      await new Promise(setImmediate)
-      signal.throwIfAborted()
-      timeLimitHit = isOver()
-    }
-    if (worth > most) [best, most] = [roster.copy(), worth]
   }
   return { roster: best, report: { ...done, timeLimitHit, failed } }
-}
-
-/** What HiGHS makes of a part of the week; null where it found nothing within its limits. */
-async function byProgram(
-  roster: Roster,
-  hopeful: ReadonlySet<number>,
-  random: Random,
-  {
-    seed,
-    seconds,
-    solver,
-    signal,
-  }: Pick<SolveOptions, "seed" | "solver" | "signal"> & { readonly seconds: number },
-) {
-  const { program, read, jobs } = programFor(roster, hopeful, random)
-  // HiGHS takes seeds of 31 bits.
-  const limits = { seed: seed & 0x7fffffff, nodes, gap, seconds }
-  const { values, timedOut, proven } = await solver.solve({ program, limits }, signal)
-  const found = values === null ? null : realised(roster, jobs, read(values), hopeful)
-  return { roster: found, orders: jobs.length, timedOut, proven }
 }

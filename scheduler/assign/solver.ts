@@ -1,9 +1,9 @@
 import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { type Clock, systemClock } from "../../core/clock.ts"
-import type { Program } from "./model.ts"
+import type { Program } from "./program.ts"
 
-export type Limits = {
+type Limits = {
   readonly seed: number
   /** Of branch and bound: with the same number the same result, however fast the machine. */
   readonly nodes: number

@@ -11,7 +11,7 @@ import { hopefulOf, whyLeft } from "./why.ts"
 import { hoursInWords, listed } from "./words.ts"
 import { type Work, type WorkJob, workOf } from "./work.ts"
 
-export type Suggestion = {
+type Suggestion = {
   readonly person: string
   /** Tasks that they may do; empty: they are not qualified. */
   readonly tasks: readonly string[]

@@ -4,7 +4,7 @@ const earthRadiusKm = 6371.0088
 const minute = 60_000
 
 /** Great-circle distance by the haversine formula (R. W. Sinnott, Sky & Telescope 68, 1984). */
-export function kilometresBetween(
+function kilometresBetween(
   a: { readonly lat: number; readonly lon: number },
   b: { readonly lat: number; readonly lon: number },
 ): number {

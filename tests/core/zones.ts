@@ -3,7 +3,7 @@ import fc from "fast-check"
 
 const minute = 60_000
 
-export const timeZones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"] as const
+const timeZones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"] as const
 export const timeZone = fc.constantFrom(...timeZones)
 
 /** Changes of 2026 in one of these zones, and a time without any. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import type { OpenOrder, OrderRequest } from "../../core/orders.ts"
 import type { DetectionRecord } from "../../core/vocabulary.ts"
 import type { PlanNote } from "../../scheduler/note.ts"
-import { partitionState } from "../../scheduler/state.ts"
+import { type PartitionState, partitionState } from "../../scheduler/state.ts"
 import {
   day,
   type Play,
@@ -25,6 +25,11 @@ const opened = (requests: readonly OrderRequest[]) =>
 
 const ofAsset = (requests: readonly OrderRequest[], asset: string) =>
   requests.filter((one) => one.asset === asset)
+
+/** But for whose order was told of last, which may be another's once more. */
+function standings({ plans, ...others }: PartitionState) {
+  return [others, Object.entries(plans).map(([key, cycle]) => [key, { ...cycle, told: null }])]
+}
 
 describe("any plant of plans", () => {
   test("a restart anywhere changes nothing", () => {
@@ -82,7 +87,7 @@ describe("any plant of plans", () => {
           last,
         ])
         for (const asset of ["P-101", "P-102"]) expect(ofAsset(more, asset)).toEqual(ofAsset(requests, asset))
-        expect(again.state).toEqual(once.state)
+        expect(standings(again.state)).toEqual(standings(once.state))
       }),
       { ...fixed, numRuns: 300 },
     )
@@ -167,17 +172,15 @@ function isOf({ trigger }: OpenOrder, plan: string): boolean {
   return trigger.kind === "plan" && trigger.plan === plan
 }
 
-function expectNobodyWaits({ scheduler, outcomes, records }: Play): void {
+function expectNobodyWaits({ scheduler, outcomes }: Play): void {
   const { plans } = scheduler.state
   for (const [key, { asked, covered }] of Object.entries(plans)) {
-    if (asked !== null)
-      expect(outcomes.get(asked.order) ?? "open", `${key} waits`).not.toMatch(/done|dropped/)
+    const ended = [...outcomes].flatMap(([order, outcome]) => (outcome === "reopened" ? [] : [order]))
+    if (asked !== null) expect(ended, `${key} waits`).not.toContain(asked.order)
     if (covered === null) continue
-    const asset = key.split("|")[1]
-    const by = plans[`${covered.by}|${asset}`]
-    expect(by, `${key} is left to a plan that is there`).toBeDefined()
+    const [, asset] = key.split("|")
+    expect(Object.keys(plans), `${key} is left to a plan that is there`).toContain(`${covered.by}|${asset}`)
   }
-  expect(records.length).toBeGreaterThan(0)
 }
 
 const plantWith = (plan: Readonly<Record<string, unknown>>) =>
@@ -210,7 +213,6 @@ describe("against a model that knows only what must be asked for", () => {
 
   test("each date of a fixed plan is asked for once", () => {
     const first = Date.UTC(2026, 0, 1, 6)
-    const nine = (count: number) => first + count * 9 * day
     const schedules = fc.constantFrom(
       {
         schedule: { every: "9d", from: "2026-01-01T06:00:00Z" },
@@ -219,7 +221,6 @@ describe("against a model that knows only what must be asked for", () => {
       { schedule: { cron: "0 6 * * MON" }, isDue: (ms: number) => new Date(ms).getUTCDay() === 1 },
       { schedule: { rrule: "FREQ=MONTHLY;BYDAY=1MO", from: "2026-01-05T06:00:00Z" }, isDue: isFirstMonday },
     )
-    expect(nine(0)).toBe(first)
     fc.assert(
       fc.property(schedules, clocks, ({ schedule, isDue }, times) => {
         const ticks = [startMs, ...times]

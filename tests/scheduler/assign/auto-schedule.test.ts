@@ -3,11 +3,9 @@ import { describe, expect, test } from "vitest"
 import { systemClock } from "../../../core/clock.ts"
 import { greedy } from "../../../scheduler/assign/greedy.ts"
 import { autoSchedule, byHand } from "../../../scheduler/assign/index.ts"
-import { programFor } from "../../../scheduler/assign/neighbourhood.ts"
 import { type Week, week as weekSchema } from "../../../scheduler/assign/problem.ts"
-import { randomOf } from "../../../scheduler/assign/random.ts"
+import { Routes } from "../../../scheduler/assign/routes.ts"
 import { highsSolver, type Solver } from "../../../scheduler/assign/solver.ts"
-import { hopefulOf } from "../../../scheduler/assign/why.ts"
 import { workOf } from "../../../scheduler/assign/work.ts"
 import { faultsOf } from "./checker.ts"
 import { generatedWeek, mondayMs } from "./generate.ts"
@@ -101,7 +99,10 @@ describe("the solver", () => {
   test("is not waited for when it does not end", async () => {
     // As long as it sleeps is as long as it takes: the guard is there before HiGHS.
     const solver = highsSolver({ ...systemClock, sleep: () => Promise.resolve() })
-    const { program } = programFor(greedy(workOf(week)), hopefulOf(workOf(week)), randomOf(1))
+    const roster = greedy(workOf(week))
+    const routes = new Routes(10)
+    routes.note(roster)
+    const { program } = routes.program(roster)
     const limits = { seed: 1, nodes: 20, gap: 0.02, seconds: 30 }
     try {
       expect(await solver.solve({ program, limits }, new AbortController().signal)).toEqual({
