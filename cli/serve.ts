@@ -20,7 +20,8 @@ export async function serve(
   { settings, clock, signal, stages = stageNames, logFile }: Serving,
   work: (app: App, ending: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const app = await open({ settings, clock, signal, stages, logger: serverLogger(settings, logFile) })
+  const logger = serverLogger(settings, logFile)
+  const app = await open({ settings, clock, signal, stages, logger })
   if (app === undefined) return
   const ended = new AbortController()
   const ending = AbortSignal.any([signal, ended.signal])

@@ -117,15 +117,26 @@ export class SqliteThread {
     const waiting = this.waiting.get(id)
     this.waiting.delete(id)
     if (error === undefined) waiting?.resolve(results ?? [])
-    else
-      waiting?.reject(new MillwrightError("STORE_FAILED", `${this.path}: ${error.message} (${error.code})`))
+    else waiting?.reject(this.failed(error))
+  }
+
+  private failed({ message, code }: NonNullable<Reply["error"]>): MillwrightError {
+    const what = isDamage(message) ? unusable(this.path, message) : `${this.path}: ${message} (${code})`
+    return new MillwrightError("STORE_FAILED", what)
   }
 
   private fail(cause: Error): void {
-    this.failure ??= new MillwrightError("STORE_FAILED", `${this.path} can't be used: ${cause.message}`, {
-      cause,
-    })
+    this.failure ??= new MillwrightError("STORE_FAILED", unusable(this.path, cause.message), { cause })
     for (const waiting of this.waiting.values()) waiting.reject(this.failure)
     this.waiting.clear()
   }
+}
+
+function isDamage(message: string): boolean {
+  return message.includes("not a database") || message.includes("malformed")
+}
+
+function unusable(path: string, message: string): string {
+  const what = `${path} can't be used: ${message}`
+  return isDamage(message) ? `${what}. It is damaged: put a backup in its place` : what
 }

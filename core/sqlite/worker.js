@@ -9,14 +9,24 @@ import Database from "better-sqlite3"
 const port = /** @type {import("node:worker_threads").MessagePort} */ (parentPort)
 const { path, readonly } = /** @type {{ path: string, readonly: boolean }} */ (workerData)
 
-const database = new Database(path, { readonly, timeout: 10_000 })
-if (!readonly) {
-  database.pragma("journal_mode = WAL")
-  // FULL: a commit that was reported is on the disk, whatever happens to the power.
-  database.pragma("synchronous = FULL")
-  database.pragma("foreign_keys = ON")
+const database = open()
+
+function open() {
+  try {
+    const opened = new Database(path, { readonly, timeout: 10_000 })
+    if (!readonly) {
+      opened.pragma("journal_mode = WAL")
+      // FULL: a commit that was reported is on the disk, whatever happens to the power.
+      opened.pragma("synchronous = FULL")
+      opened.pragma("foreign_keys = ON")
+    }
+    opened.pragma("cache_size = -8000")
+    return opened
+  } catch (error) {
+    // SQLite's own errors lose their message on the way to another thread.
+    throw new Error(error instanceof Error ? error.message : String(error))
+  }
 }
-database.pragma("cache_size = -8000")
 
 /** @type {Map<string, import("better-sqlite3").Statement>} */
 const prepared = new Map()
