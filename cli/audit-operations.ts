@@ -1,8 +1,8 @@
 import { z } from "zod"
 import type { App } from "../app.ts"
 import { MillwrightError } from "../core/errors.ts"
-import type { Role } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
+import type { Role } from "../core/roles.ts"
 import { dateMs, name } from "../core/vocabulary.ts"
 import { operation } from "./operation.ts"
 

@@ -4,22 +4,23 @@ import { z } from "zod"
 import type { App } from "../app.ts"
 import type { Revision } from "../core/catalogue.ts"
 import { MillwrightError } from "../core/errors.ts"
-import { type OrderState, type WorkOrder, workOrder } from "../core/orders.ts"
-import type { Role } from "../core/plant.ts"
+import { type OrderState, takesTime, type WorkOrder, workOrder } from "../core/orders.ts"
 import { authorise } from "../core/plant-register.ts"
+import type { Role } from "../core/roles.ts"
 import { name, timeMs } from "../core/vocabulary.ts"
 import { timeZoneOf } from "../core/wording.ts"
-import { type Booking, bookingsOf, crewOf, takesTime } from "../scheduler/assign/crew-time.ts"
+import { type Booking, bookingsOf, crewOf, hasHours, peopleOf } from "../scheduler/assign/crew-time.ts"
 import { crewWeek } from "../scheduler/assign/crew-week.ts"
 import { autoSchedule } from "../scheduler/assign/index.ts"
 import type { Expected } from "../scheduler/assign/order-work.ts"
 import { placeOf, travelOf } from "../scheduler/assign/places.ts"
+import { replanned } from "../scheduler/assign/replan.ts"
 import { type PlannedOrder, plannedOrders, snapshotOf, statesToPlan } from "../scheduler/assign/snapshot.ts"
 import { suggest } from "../scheduler/assign/suggest.ts"
 import { wayOf } from "../scheduler/assign/travel.ts"
 import { type Call, visitsOf } from "../scheduler/visits.ts"
 import { operation } from "./operation.ts"
-import { bookedOf, expectationsOf, inEffect, stockFor, weekOf, wholeMinutes } from "./schedule-readings.ts"
+import { bookedOf, expectationsOf, inEffect, nextFiveMinutes, sceneOf, weekOf } from "./schedule-readings.ts"
 
 const minute = 60_000
 const day = 86_400_000
@@ -96,23 +97,10 @@ async function suggestFor(
       "NOT_POSSIBLE",
       `${order.number} is ${order.state}: there is nothing to do on it any more`,
     )
-  const crews = revision.plant.crews.map(({ id }) => id)
-  if (crews.length === 0)
-    throw new MillwrightError(
-      "NOT_POSSIBLE",
-      "the plant file has no crews, so nobody's hours are known: list them under crews, and name each person's",
-    )
-  const fromMs = wholeMinutes(app.now())
-  const snapshot = snapshotOf({
-    revision,
-    crews,
-    fromMs,
-    toMs: fromMs + 7 * day,
-    toPlan: [order],
-    booked: await bookedOf(app, crews, revision),
-    stock: await stockFor(app, [order], actor, revision),
-    expected: await expectationsOf(app, [order], revision),
-  })
+  const { known, unknown } = crewsByHours(revision)
+  const fromMs = nextFiveMinutes(app.now())
+  const stretch = { revision, crews: known, fromMs, toMs: fromMs + 7 * day, toPlan: [order] }
+  const snapshot = snapshotOf(await sceneOf(app, stretch, actor))
   const [unfit] = snapshot.aside
   if (unfit !== undefined)
     throw new MillwrightError("NOT_POSSIBLE", `nobody can be suggested for ${order.number}: ${unfit.why}`)
@@ -124,11 +112,32 @@ async function suggestFor(
     number,
     title,
     timeZone,
-    about,
+    about: [...about, ...unknown],
     tasks: Math.max(1, job.tasks.length),
     people: people.slice(0, limit).map((one) => ({ ...one, name: names.get(one.person) ?? one.person })),
     left: Math.max(0, people.length - limit),
   }
+}
+
+/** The crews whose people can be considered, and what to state of the others. Throws `NOT_POSSIBLE` without the former. */
+function crewsByHours(revision: Revision): {
+  readonly known: readonly string[]
+  readonly unknown: readonly string[]
+} {
+  const { crews, people } = revision.plant
+  if (crews.length === 0)
+    throw new MillwrightError(
+      "NOT_POSSIBLE",
+      "the plant file has no crews, so nobody's hours are known: list them under crews, and name each person's",
+    )
+  const known = crews.filter((crew) => hasHours(crew, revision)).map(({ id }) => id)
+  const unknown = crews.flatMap(({ id, site }) => {
+    const members = people.filter(({ crew }) => crew === id).map((one) => one.id)
+    if (members.length === 0 || known.includes(id)) return []
+    return `crew ${id} has no hours: state them in the plant file, or the workingTime of its site ${site}, to have its people considered (${members.join(", ")})`
+  })
+  if (known.length > 0) return { known, unknown }
+  throw new MillwrightError("NOT_POSSIBLE", `nobody's hours are known: ${unknown.join("; ")}`)
 }
 
 async function planWeek(
@@ -147,7 +156,7 @@ async function planWeek(
   const crew = crewOf(input.crew, revision)
   const timeZone = timeZoneOf(revision.plant, crew.site)
   const { week, startMs, endMs } = weekOf(app, input.week, timeZone)
-  const fromMs = Math.max(startMs, wholeMinutes(app.now()))
+  const fromMs = Math.max(startMs, nextFiveMinutes(app.now()))
   if (fromMs >= endMs)
     throw new MillwrightError("USAGE", `the week ${week} is over: give a later one with --week`)
   const { orders, more } = await app.workorders.read({
@@ -156,26 +165,17 @@ async function planWeek(
     dueBeforeMs: endMs + input.aheadMs,
     limit: ordersOfAWeek,
   })
-  // What is planned for a later week stays there.
-  const toPlan = orders.filter(({ planned }) => planned === null || planned.startMs < endMs)
-  const others = await bookedOf(app, [crew.id], revision)
-  const snapshot = snapshotOf({
-    revision,
-    crews: [crew.id],
-    fromMs,
-    toMs: endMs,
-    toPlan,
-    booked: others,
-    stock: await stockFor(app, toPlan, actor, revision),
-    expected: await expectationsOf(app, toPlan, revision),
-  })
+  const toPlan = orders.filter((one) => mayPlan(one, crew.id, endMs, revision))
+  const scene = await sceneOf(app, { revision, crews: [crew.id], fromMs, toMs: endMs, toPlan }, actor)
+  const { snapshot, kept } = replanned(scene, timeZone)
   const { slots, left, ...found } = await autoSchedule(snapshot.week, {
     seed: input.seed,
     timeLimitMs: input.timeLimitMs,
     timeZone,
   })
   const planned = plannedOrders(slots, snapshot)
-  const stays = others.filter(({ id }) => !snapshot.orders.has(id))
+  const isPlanned = new Set(planned.map(({ order }) => order))
+  const stays = scene.booked.filter(({ id }) => !isPlanned.has(id))
   const made = planned.flatMap((one) => bookingsOf(asPlanned(one, snapshot.orders)))
   return {
     /** Made of the plan itself: the same plan is the same one. */
@@ -185,25 +185,34 @@ async function planWeek(
     timeZone,
     fromMs,
     toMs: endMs,
-    looked: orders.length,
+    looked: toPlan.length,
     /** There are more orders than a week is planned of. */
     more,
     orders: planned,
     people: crewWeek(crew, { startMs, endMs }, [...stays.flatMap(bookingsOf), ...made], revision),
     left: [
-      ...left.map(({ job, why }) => leftOut(snapshot.orders.get(job), why)),
-      ...snapshot.aside.map(({ order, why }) => leftOut(order, why)),
-    ].flat(),
-    untimed: input.replan ? [] : untimedOf(others),
-    visits: visitsAmong(
-      planned,
-      snapshot.orders,
-      await expectationsOf(app, toPlan, revision),
-      revision,
-      app.now(),
-    ),
+      ...left.flatMap(({ job, why }) => leftOut(snapshot.orders.get(job), why, fromMs)),
+      ...[...kept, ...snapshot.aside].flatMap(({ order, why }) => leftOut(order, why, fromMs)),
+    ],
+    untimed: input.replan ? [] : untimedOf(scene.booked),
+    visits: visitsAmong(planned, snapshot.orders, scene.expected, revision, app.now()),
     ...found,
   }
+}
+
+/** What is planned for a later week stays there, and what another crew's people are named for is theirs to plan. */
+function mayPlan(
+  { planned, ...order }: WorkOrder,
+  crew: string,
+  endMs: number,
+  { plant }: Revision,
+): boolean {
+  if (order.state === "approved") return true
+  const others = plant.people.filter((person) => person.crew !== crew).map(({ id }) => id)
+  return (
+    (planned === null || planned.startMs < endMs) &&
+    !peopleOf({ planned, ...order }).some((person) => others.includes(person))
+  )
 }
 
 /** An order as it would be with its plan. */
@@ -217,11 +226,16 @@ function asPlanned(
   return { ...found, state: "planned", planned: { startMs, finishMs, slots: [...slots] } }
 }
 
-function leftOut(order: WorkOrder | undefined, why: string) {
+function leftOut(order: WorkOrder | undefined, why: string, fromMs: number) {
   if (order === undefined) return []
   const { number, title, priority, dueMs, planned } = order
-  const kept = planned === null ? "" : "; it keeps the time that it has"
-  return [{ number, title, priority, dueMs, why: `${why}${kept}` }]
+  const time =
+    planned === null
+      ? ""
+      : planned.finishMs > fromMs
+        ? "; it keeps the time that it has"
+        : "; its time is over"
+  return [{ number, title, priority, dueMs, why: `${why}${time}` }]
 }
 
 /** A planner has said who does them, but not when: they take no time in this week. */

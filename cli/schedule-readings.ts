@@ -3,10 +3,10 @@ import type { App } from "../app.ts"
 import type { Revision } from "../core/catalogue.ts"
 import { MillwrightError } from "../core/errors.ts"
 import { weekAt, weekSpan } from "../core/iso-week.ts"
-import type { WorkOrder } from "../core/orders.ts"
-import { takesTime } from "../scheduler/assign/crew-time.ts"
+import { takesTime, type WorkOrder } from "../core/orders.ts"
 import type { FreeStock } from "../scheduler/assign/order-parts.ts"
 import type { Expected } from "../scheduler/assign/order-work.ts"
+import type { Scene } from "../scheduler/assign/snapshot.ts"
 import { expectedHours, likeOrders } from "../workorders/estimates.ts"
 
 const minute = 60_000
@@ -42,8 +42,23 @@ export async function bookedOf(
   )
 }
 
+/** What these orders are planned among. */
+export async function sceneOf(
+  app: App,
+  stretch: Pick<Scene, "revision" | "crews" | "fromMs" | "toMs" | "toPlan">,
+  actor: string,
+): Promise<Scene> {
+  const { revision, crews, toPlan } = stretch
+  return {
+    ...stretch,
+    booked: await bookedOf(app, crews, revision),
+    stock: await stockFor(app, toPlan, actor, revision),
+    expected: await expectationsOf(app, toPlan, revision),
+  }
+}
+
 /** What is free of the parts that these orders take. */
-export async function stockFor(
+async function stockFor(
   app: App,
   orders: readonly WorkOrder[],
   actor: string,
@@ -77,6 +92,6 @@ export function inEffect(app: App): Revision {
 }
 
 /** Nobody begins at a second of a minute. */
-export function wholeMinutes(ms: number): number {
+export function nextFiveMinutes(ms: number): number {
   return Math.ceil(ms / (5 * minute)) * 5 * minute
 }

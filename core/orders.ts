@@ -143,6 +143,23 @@ export const orderStates = [
 export const orderState = z.enum(orderStates)
 export type OrderState = z.infer<typeof orderState>
 
+/** Its time is somebody's: from the plan until the work is done. */
+export const takesTime: readonly OrderState[] = [
+  "planned",
+  "assigned",
+  "dispatched",
+  "acknowledged",
+  "in-progress",
+  "on-hold",
+  "reopened",
+]
+
+/** From the approval on until the work is done. */
+export const agreed: readonly OrderState[] = ["approved", ...takesTime]
+
+/** Every state in which there is still something to be done about the order. */
+export const beforeTheEnd = orderStates.filter((state) => state !== "closed" && state !== "cancelled")
+
 /** A person's id, or `system`. */
 const person = z.string()
 const count = z.number().int().nonnegative()

@@ -1,7 +1,7 @@
 /** The parts of the plant file that planning goes by: plans and what triggers them, crews, distances, urgency. */
 import { z } from "zod"
 import { duration } from "./duration.ts"
-import { planSchedule, windowSchedule } from "./plan-schedule.ts"
+import { type PlanSchedule, planSchedule, windowSchedule } from "./plan-schedule.ts"
 import { workingHours } from "./plant-work.ts"
 import { season } from "./season.ts"
 import { selector } from "./selector.ts"
@@ -42,6 +42,11 @@ const trigger = z.union([planSchedule, meterTrigger, conditionTrigger, eventTrig
     "expected one of {every}, {cron}, {rrule, from}, {meter, every}, {rule} and {event}, with no other keys than docs/scheduling.md tells of",
 })
 export type PlanTrigger = z.infer<typeof trigger>
+
+/** Comes due by dates; the others by what is read, found or sent. */
+export function isDated(one: PlanTrigger): one is PlanSchedule {
+  return !("meter" in one || "rule" in one || "event" in one)
+}
 
 export const plan = z
   .strictObject({

@@ -6,7 +6,8 @@ import { isAutomationActor } from "./automation.ts"
 import type { Database } from "./db/database.ts"
 import { MillwrightError } from "./errors.ts"
 import type { Log } from "./log/log.ts"
-import { type Plant, parsePlant, plant as plantSchema, type Role } from "./plant.ts"
+import { type Plant, parsePlant, plant as plantSchema } from "./plant.ts"
+import type { Role } from "./roles.ts"
 import { type PlantRevision, plantRevision, topics } from "./topics.ts"
 
 type PlantTables = { plant_revision: { revision: number; content: string; announced: number } }

@@ -1,8 +1,8 @@
 import type { Logger } from "pino"
 import type { Clock } from "../core/clock.ts"
+import { Claims } from "../core/db/claims.ts"
 import type { Database } from "../core/db/database.ts"
-import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
-import { Replaced } from "../core/db/replaced.ts"
+import { Positions } from "../core/db/positions.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../core/log/log.ts"
 import type { OrderEvent } from "../core/orders.ts"
 import { type Topic, topics } from "../core/topics.ts"
@@ -68,9 +68,9 @@ export class Announcer {
     topic: Topic<T>,
     message: (value: T) => Message | undefined,
   ): Promise<Subscription> {
-    const positions = new Positions(this.database, "announcer", topic.name)
-    const parts = { database: this.database, clock: this.clock, logger: this.logger, positions }
-    const consumer = new AnnouncingConsumer(parts, (value: T) => {
+    const parts = { database: this.database, clock: this.clock, logger: this.logger }
+    const claims = new Claims(parts, { consumer: "announcer", topic: topic.name, of: "announcer" })
+    const consumer = new AnnouncingConsumer(this.clock, claims, (value: T) => {
       const said = message(value)
       return said === undefined || this.say(said)
     })
@@ -99,68 +99,43 @@ const saveMs = 1000
 /** Saves its positions about each second: after a crash no more than that is said again. */
 class AnnouncingConsumer<T> implements Consumer<T> {
   committed: (partition: number, position: Position) => void = () => {}
-  private readonly database: Database
   private readonly clock: Clock
-  private readonly logger: Logger
-  private readonly positions: Positions
+  private readonly claims: Claims
   private readonly say: (value: T) => boolean | Promise<boolean>
-  private readonly claims = new Map<number, Claim>()
-  private readonly replaced: Replaced
   private readonly said = new Map<number, Position>()
   private savedMs = Number.NEGATIVE_INFINITY
 
-  constructor(
-    { database, clock, logger, positions }: Omit<AnnouncerContext, "log"> & { readonly positions: Positions },
-    say: (value: T) => boolean | Promise<boolean>,
-  ) {
-    this.database = database
+  constructor(clock: Clock, claims: Claims, say: (value: T) => boolean | Promise<boolean>) {
     this.clock = clock
-    this.logger = logger
-    this.positions = positions
-    this.replaced = new Replaced("announcer", positions.topic, clock)
+    this.claims = claims
     this.say = say
   }
 
   async load(partition: number): Promise<Position> {
     this.said.delete(partition)
-    const claim = await this.positions.claim(partition)
-    this.claims.set(partition, claim)
-    this.replaced.remove([partition])
-    return claim.position
+    return (await this.claims.take(partition)).position
   }
 
   async process(records: readonly LogRecord<T>[]): Promise<void> {
-    this.replaced.check()
+    this.claims.check()
     for (const { partition, position, value } of records) {
-      if (!this.claims.has(partition)) continue
+      if (!this.claims.holds(partition)) continue
       if (!(await this.say(value))) break
       this.said.set(partition, position + 1)
       this.committed(partition, position + 1)
     }
-    if (this.clock.now() - this.savedMs >= saveMs) await this.save([...this.said.keys()])
+    if (this.clock.now() - this.savedMs >= saveMs) await this.save()
   }
 
   async revoked(partitions: readonly number[]): Promise<void> {
-    await this.save(partitions)
-    for (const partition of partitions) this.claims.delete(partition)
-    this.replaced.remove(partitions)
+    await this.save()
+    this.claims.release(partitions)
   }
 
-  private async save(partitions: readonly number[]): Promise<void> {
+  private async save(): Promise<void> {
     this.savedMs = this.clock.now()
-    const reached = partitions.flatMap((partition): Reached[] => {
-      const claim = this.claims.get(partition)
-      const position = this.said.get(partition)
-      return claim === undefined || position === undefined ? [] : [{ claim, position }]
-    })
-    if (reached.length === 0) return
-    const owned = await this.database.transaction((trx) => this.positions.saveOwned(trx, reached))
-    for (const { partition } of reached.map(({ claim }) => claim)) {
-      this.said.delete(partition)
-      if (owned.has(partition)) continue
-      this.logger.warn({ partition }, "another process has taken over this partition of the announcer")
-      this.claims.delete(partition)
-      this.replaced.add(partition)
-    }
+    const reached = this.claims.reached(this.said)
+    await this.claims.save(reached)
+    for (const { claim } of reached) this.said.delete(claim.partition)
   }
 }

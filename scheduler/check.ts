@@ -2,7 +2,7 @@
 import { formatDuration } from "../core/duration.ts"
 import { messageOf } from "../core/errors.ts"
 import { type Asset, matches, type Plant } from "../core/plant.ts"
-import { type PlanSpec, type PlanTrigger, triggersOf } from "../core/plant-planning.ts"
+import { isDated, type PlanSpec, type PlanTrigger, triggersOf } from "../core/plant-planning.ts"
 import { shortestInterval } from "../core/schedule.ts"
 import { timeZoneOf } from "../core/wording.ts"
 
@@ -33,8 +33,8 @@ function checkTrigger(
   assets: readonly Asset[],
   timeZones: readonly string[],
 ): string[] {
-  if ("rule" in trigger || "event" in trigger) return []
   if ("meter" in trigger) return checkMeter(trigger.meter, plant, assets)
+  if (!isDated(trigger)) return []
   const zones = timeZones.length === 0 ? ["UTC"] : timeZones
   try {
     const shortestMs = Math.min(...zones.map((timeZone) => shortestInterval(trigger, timeZone)))

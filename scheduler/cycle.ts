@@ -1,7 +1,7 @@
 /** How a plan's count on an asset goes on: pure steps from one standing to the next. */
 import { type MeterMemory, never, totalOf } from "../core/meter.ts"
 import type { PlanSchedule } from "../core/plan-schedule.ts"
-import type { MeterTrigger, PlanSpec } from "../core/plant-planning.ts"
+import { isDated, type MeterTrigger, type PlanSpec } from "../core/plant-planning.ts"
 import { countedOccurrences, type Occurrences } from "../core/schedule.ts"
 import { calendarDue, datesOf, type Meters, readingAt, type Standing } from "./due.ts"
 import type { Assignment } from "./plans.ts"
@@ -30,10 +30,8 @@ export function begin({ changedIn, timeZone }: Assignment, atMs: number): Cycle 
 export function takeOver(cycle: Cycle, assignment: Assignment, atMs: number): Cycle {
   const { changedIn, timeZone } = assignment
   if (cycle.changedIn === changedIn && cycle.timeZone === timeZone) return cycle
-  const isDated = assignment.triggers.every(
-    (one) => !("meter" in one || "rule" in one || "event" in one) && datesOf(one, assignment) !== undefined,
-  )
-  const from: Counted = isDated ? { why: "begin", atMs, readings: {} } : cycle.from
+  const isCounted = assignment.triggers.some((one) => !isDated(one) || datesOf(one, assignment) === undefined)
+  const from: Counted = isCounted ? cycle.from : { why: "begin", atMs, readings: {} }
   return { ...cycle, changedIn, timeZone, sinceMs: atMs, notBeforeMs: atMs, from }
 }
 
@@ -83,7 +81,7 @@ export function met(standing: Standing, at: At, why: Counted["why"]): Counted {
     return { why, atMs: at.ms, readings: { [only.meter]: base + passed * only.every } }
   }
   const atMs = assignment.triggers.reduce((latest, trigger) => {
-    if ("meter" in trigger || "rule" in trigger || "event" in trigger) return latest
+    if (!isDated(trigger)) return latest
     const dates = datesOf(trigger, assignment) ?? seriesFrom(trigger, standing, others.length === 0)
     return dates === undefined ? latest : Math.max(latest, nearest(dates, at.ms) ?? latest)
   }, Number.NEGATIVE_INFINITY)
@@ -141,9 +139,7 @@ export function sinceDone({ assignment, cycle }: Standing): number {
   const { asked, sinceMs } = cycle
   if (asked === null) return sinceMs
   const isDate = assignment.triggers.some(
-    (one) =>
-      !("meter" in one || "rule" in one || "event" in one) &&
-      datesOf(one, assignment)?.upTo(asked.dueMs) === asked.dueMs,
+    (one) => isDated(one) && datesOf(one, assignment)?.upTo(asked.dueMs) === asked.dueMs,
   )
   return isDate ? Math.max(sinceMs, asked.dueMs + 1) : sinceMs
 }

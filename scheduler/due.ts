@@ -2,7 +2,7 @@
 import { type MeterMemory, never, totalOf } from "../core/meter.ts"
 import { addPeriod, type Period, periodLengthMs } from "../core/period.ts"
 import type { PlanSchedule } from "../core/plan-schedule.ts"
-import type { MeterTrigger, PlanTrigger } from "../core/plant-planning.ts"
+import { isDated, type MeterTrigger, type PlanTrigger } from "../core/plant-planning.ts"
 import { countedOccurrences, type Occurrences, occurrencesOf } from "../core/schedule.ts"
 import { inSeason, nextSeasonStart, type Season } from "../core/season.ts"
 import type { Assignment } from "./plans.ts"
@@ -46,7 +46,7 @@ export function nextDue(standing: Standing): Due | undefined {
 
 function dueOf(trigger: PlanTrigger, number: number, standing: Standing): Due | undefined {
   if ("meter" in trigger) return meterDue(trigger, number, standing)
-  if ("rule" in trigger || "event" in trigger) return undefined
+  if (!isDated(trigger)) return undefined
   const { plan } = standing.assignment
   const dueMs = calendarDue(trigger, standing)
   if (dueMs === undefined) return undefined
@@ -123,15 +123,9 @@ function meterDue(
   const memory = meters.of(asset.id, meter)
   const base = cycle.from.readings[meter]
   if (memory === undefined || memory.lastMs === never || base === undefined) return undefined
-  const total = totalOf(memory)
   const reading = base + every
-  const reached = total >= reading
-  const perDay = dailyUseOf(memory, meters)
-  const reachedMs = reached
-    ? memory.lastMs
-    : perDay === undefined
-      ? undefined
-      : memory.lastMs + Math.round(((reading - total) / perDay) * day)
+  const reached = totalOf(memory) >= reading
+  const reachedMs = reached ? memory.lastMs : timeOf(memory, reading, meters)
   if (reachedMs === undefined || !Number.isSafeInteger(reachedMs)) return undefined
   const dueMs = plan.season === undefined ? reachedMs : nextSeasonStart(reachedMs, plan.season, timeZone)
   const isKnown = reached || plan.lead > 0 || meters.projected !== undefined
@@ -143,6 +137,12 @@ function meterDue(
 function dailyUseOf(memory: MeterMemory, meters: Meters): number | undefined {
   const perDay = meters.projected === undefined ? memory.perDay : meters.projected(memory)
   return perDay > 0 ? perDay : undefined
+}
+
+/** When the meter comes to a reading, as far as its daily use tells. */
+export function timeOf(memory: MeterMemory, reading: number, meters: Meters): number | undefined {
+  const perDay = dailyUseOf(memory, meters)
+  return perDay && memory.lastMs + Math.round(((reading - totalOf(memory)) / perDay) * day)
 }
 
 /** What the meter reads, has read or will read at a time, as far as its daily use tells. */
@@ -167,9 +167,9 @@ export function shareGone(
     const share =
       "meter" in trigger
         ? meterShare(trigger, { assignment, cycle, meters }, at)
-        : "rule" in trigger || "event" in trigger
-          ? 0
-          : calendarShare(trigger, { assignment, cycle, meters }, at.ms)
+        : isDated(trigger)
+          ? calendarShare(trigger, { assignment, cycle, meters }, at.ms)
+          : 0
     if (share > most) most = share
   }
   return Number.isFinite(most) ? most : 0

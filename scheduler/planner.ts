@@ -1,12 +1,13 @@
 import type { Catalogue, Revision } from "../core/catalogue.ts"
+import { totalOf } from "../core/meter.ts"
 import type { OpenOrder, OrderRequest } from "../core/orders.ts"
-import type { MeterTrigger, PlanTrigger } from "../core/plant-planning.ts"
+import { isDated, type MeterTrigger, type PlanTrigger } from "../core/plant-planning.ts"
 import { countedOccurrences, type Occurrences } from "../core/schedule.ts"
 import { type DetectionRecord, isDetection, type Tick } from "../core/vocabulary.ts"
 import { type Agenda, createAgenda, type Entry, soonerFirst } from "./agenda.ts"
 import type { Board } from "./board.ts"
 import { type At, begin, come, met, readingsAt, takeOver, uncovered, withBases } from "./cycle.ts"
-import { type Due, datesOf, type Meters, nextDue, type Standing, shareGone } from "./due.ts"
+import { type Due, datesOf, type Meters, nextDue, type Standing, shareGone, timeOf } from "./due.ts"
 import { meterOf } from "./meters.ts"
 import type { PlanNote } from "./note.ts"
 import { hear } from "./plan-inputs.ts"
@@ -104,10 +105,10 @@ export function createPlanner(setup: PlannerSetup): Planner {
     } catch (error) {
       unusable(assignment, error)
     }
-    const isDated = due !== undefined && Number.isFinite(due.askMs)
+    const isToCome = due !== undefined && Number.isFinite(due.askMs)
     agenda.set(
       key,
-      isDated && due ? { key, atMs: due.askMs, weight: assignment.contains.size, due } : undefined,
+      isToCome && due ? { key, atMs: due.askMs, weight: assignment.contains.size, due } : undefined,
     )
   }
 
@@ -220,7 +221,8 @@ export function createPlanner(setup: PlannerSetup): Planner {
     const at = atDue(assignment, due)
     const reading = at.readings?.[meter] ?? 0
     const isReached = due.dueMs <= atMs
-    const lateMs = tolerance === 0 ? undefined : timeOf(assignment, meter, reading + tolerance)
+    const memory = meters.of(assignment.asset.id, meter)
+    const lateMs = memory && tolerance > 0 ? timeOf(memory, reading + tolerance, meters) : undefined
     const timing = isReached
       ? lateMs === undefined
         ? { dueMs: due.dueMs, allowFromMs: atMs }
@@ -232,19 +234,12 @@ export function createPlanner(setup: PlannerSetup): Planner {
     return board.ask(assignment, { name: `${meter}:${rounded(reading)}`, atMs, because, ...timing }, at)
   }
 
-  function timeOf(assignment: Assignment, meter: string, reading: number): number | undefined {
-    const memory = meters.of(assignment.asset.id, meter)
-    const perDay = memory === undefined ? 0 : (projected?.(memory) ?? memory.perDay)
-    if (memory === undefined || perDay <= 0) return undefined
-    return memory.lastMs + Math.round(((reading - memory.last - memory.offset) / perDay) * day)
-  }
-
   /** Where the meter is when the work is due: at the newest of the readings that it has passed. */
   function atDue(assignment: Assignment, { trigger: number, dueMs, reading }: Due): At {
     const trigger = assignment.triggers[number]
     if (trigger === undefined || !("meter" in trigger) || reading === undefined) return { ms: dueMs }
     const memory = meters.of(assignment.asset.id, trigger.meter)
-    const total = memory === undefined ? reading : memory.last + memory.offset
+    const total = memory === undefined ? reading : totalOf(memory)
     const passed = Math.max(0, Math.floor((total - reading) / trigger.every))
     return { ms: dueMs, readings: { [trigger.meter]: reading + passed * trigger.every } }
   }
@@ -326,11 +321,9 @@ export function createPlanner(setup: PlannerSetup): Planner {
   }
 }
 
-const day = 86_400_000
-
 /** The times of a trigger from one of them on. */
 function seriesOf(trigger: PlanTrigger, assignment: Assignment, dueMs: number): Occurrences | undefined {
-  if ("meter" in trigger || "rule" in trigger || "event" in trigger) return undefined
+  if (!isDated(trigger)) return undefined
   const dates = datesOf(trigger, assignment)
   if (dates !== undefined || !("every" in trigger) || assignment.plan.season !== undefined) return dates
   return countedOccurrences(trigger.every, dueMs, assignment.timeZone)

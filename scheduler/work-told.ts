@@ -2,8 +2,7 @@
  * What people did is told among the detections, where the plans hear of it: each partition of the scheduler then has one
  * sequence to decide by, whichever process heard of the work.
  */
-import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
-import { Replaced } from "../core/db/replaced.ts"
+import { Claims } from "../core/db/claims.ts"
 import type { Consumer, LogRecord, NewRecord, Position } from "../core/log/log.ts"
 import type { OrderEvent } from "../core/orders.ts"
 import type { StageContext } from "../core/service.ts"
@@ -51,58 +50,35 @@ type Context = Pick<StageContext, "log" | "database" | "clock" | "logger">
 
 /** At least once: what is told again changes nothing. `saved` hears up to which position a partition is done with. */
 export function createWorkTold(
-  { log, database, clock, logger }: Context,
+  context: Context,
   saved: (partition: number, position: Position) => void,
 ): Consumer<OrderEvent> & {
   prepare(): Promise<void>
   /** Tells once more what was saved before there was anybody to hear it. */
   tell(): void
 } {
-  const positions = new Positions(database, workGroup, topics.workOrderEvents.name)
-  const replaced = new Replaced(workGroup, topics.workOrderEvents.name, clock)
-  const claims = new Map<number, Claim>()
+  const topic = topics.workOrderEvents.name
+  const claims = new Claims(context, { consumer: workGroup, topic, of: "orders' events" })
 
   return {
-    prepare: () => positions.migrate(),
+    prepare: () => claims.positions.migrate(),
     tell() {
-      for (const { partition, position } of claims.values()) saved(partition, position)
+      for (const { partition, position } of claims.all()) saved(partition, position)
     },
-    async load(partition) {
-      const claim = await positions.claim(partition)
-      claims.set(partition, claim)
-      replaced.remove([partition])
-      return claim.position
-    },
+    load: async (partition) => (await claims.take(partition)).position,
     async process(records: readonly LogRecord<OrderEvent>[]) {
-      replaced.check()
-      const ours = records.filter(({ partition }) => claims.has(partition))
+      claims.check()
+      const ours = records.filter(({ partition }) => claims.holds(partition))
       const told = ours.flatMap(({ value }): NewRecord<DetectionRecord>[] => {
         const one = toldOf(value)
         return one === undefined ? [] : [{ key: value.order.asset, value: one }]
       })
-      if (told.length > 0) await log.append(topics.detections, told)
-      const reached = new Map<number, Reached>()
-      for (const { partition, position } of ours) {
-        const claim = claims.get(partition)
-        if (claim !== undefined) reached.set(partition, { claim, position: position + 1 })
-      }
-      if (reached.size === 0) return
-      const owned = await database.transaction((trx) => positions.saveOwned(trx, [...reached.values()]))
-      for (const [partition, { position }] of reached) {
-        const claim = claims.get(partition)
-        if (owned.has(partition) && claim !== undefined) {
-          claims.set(partition, { ...claim, position })
-          saved(partition, position)
-          continue
-        }
-        logger.warn({ partition }, "another process has taken over this partition of the orders' events")
-        claims.delete(partition)
-        replaced.add(partition)
-      }
+      if (told.length > 0) await context.log.append(topics.detections, told)
+      const reached = claims.reached(ours.map(({ partition, position }) => [partition, position + 1]))
+      for (const { claim, position } of await claims.save(reached)) saved(claim.partition, position)
     },
     async revoked(partitions) {
-      for (const partition of partitions) claims.delete(partition)
-      replaced.remove(partitions)
+      claims.release(partitions)
     },
   }
 }

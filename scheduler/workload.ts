@@ -3,7 +3,7 @@ import type { Revision } from "../core/catalogue.ts"
 import { weekAt, weekSpan } from "../core/iso-week.ts"
 import type { Job } from "../core/job.ts"
 import { timeZoneOf } from "../core/wording.ts"
-import { hoursOf } from "./assign/crew-time.ts"
+import { hasHours, hoursOf } from "./assign/crew-time.ts"
 import type { Foreseen, Planned } from "./forecast.ts"
 
 const hourMs = 3_600_000
@@ -137,8 +137,7 @@ function capacities(revision: Revision): (site: string, week: string, craft: str
     let hours = able.length === 0 || span === undefined ? null : 0
     for (const { person, crew } of able) {
       if (span === undefined || hours === null) break
-      const isStated = (crew.hours ?? plant.sites.find(({ id }) => id === site)?.workingTime) !== undefined
-      if (!isStated) continue
+      if (!hasHours(crew, revision)) continue
       for (const { startMs, endMs } of hoursOf(person, crew, revision)(span.startMs, span.endMs))
         hours += (endMs - startMs) / hourMs
     }

@@ -1,16 +1,9 @@
 /** Looks for the orders that have waited long enough to be raised: the plant's steps of now, not those of when they came. */
 import type { Kysely } from "kysely"
-import type { Revision } from "../core/catalogue.ts"
 import { stepAfter } from "./ageing.ts"
-import { OrderBook } from "./book.ts"
-import { changed, system } from "./change.ts"
-import { byTheClock } from "./clockwork.ts"
 import type { Desk, DeskOptions } from "./desk.ts"
-import { intakeQueue } from "./intake.ts"
-import { fromRow } from "./rows.ts"
-import { last, save } from "./save.ts"
-import { withSla } from "./sla.ts"
 import type { WorkOrderTables } from "./tables.ts"
+import { happen } from "./writing.ts"
 
 /** Orders that are selected at once: bounds the memory of a tick after a long standstill. */
 const perRound = 100
@@ -18,29 +11,8 @@ const perRound = 100
 const levels = [0, 1, 2, 3]
 
 /** As `tick` of the desk: what else is due to these orders by now happens before, in the order of its deadlines. */
-export function createAgeingClock({ database, newest, partitions }: DeskOptions): Pick<Desk, "tick"> {
-  /** The earliest that is due to the order by now; false when nothing is. */
-  function happen(id: string, nowMs: number, revision: Revision): Promise<boolean> {
-    return database.transaction<WorkOrderTables, boolean>(async (trx) => {
-      const row = await trx.selectFrom("work_order").selectAll().where("id", "=", id).executeTakeFirst()
-      const kept = row && fromRow(row)
-      const step = kept && byTheClock(kept.order, nowMs, revision)
-      if (kept === undefined || step === undefined) return false
-      const { event: kind, note, atMs } = step
-      const order = withSla(kept.order, step.order, atMs, revision)
-      const book = new OrderBook({
-        orders: [kept],
-        aliases: new Map(),
-        replacements: [],
-        lastNumber: await last(trx, "order"),
-        revision,
-      })
-      book.write(changed({ ...kept, order }, { kind, atMs, actor: system, note, detail: {} }), "amended")
-      await save(trx, book, partitions)
-      return true
-    }, intakeQueue)
-  }
-
+export function createAgeingClock(options: DeskOptions): Pick<Desk, "tick"> {
+  const { database, newest } = options
   return {
     async tick(nowMs, signal) {
       const revision = newest()
@@ -55,7 +27,7 @@ export function createAgeingClock({ database, newest, partitions }: DeskOptions)
           const due = await selectAged(database.tables(), aged, untilMs, perRound, after).execute()
           for (const { id } of due) {
             // More than one step may have passed.
-            while (!isStopped() && (await happen(id, nowMs, revision))) count += 1
+            while (!isStopped() && (await happen(options, id, nowMs, revision))) count += 1
           }
           after = due.at(-1)
           if (due.length < perRound) break

@@ -11,7 +11,7 @@ import { submit } from "./commands/approval.ts"
 import { command } from "./commands/command.ts"
 import { edit } from "./commands/edit.ts"
 import { assign } from "./commands/planning.ts"
-import { followUp } from "./follow-up.ts"
+import { withFollowUp } from "./follow-up.ts"
 
 /** Unlike people, who see besides what work on the order shows, an automation may ask for more work at any time. */
 const raise = command({
@@ -28,13 +28,7 @@ const raise = command({
     const { component } = order
     const id = context.idFor("follow-up")
     const wanted = { id, title, description, component, priority: urgency, template, check: null }
-    const request = followUp(order, wanted, context)
-    return {
-      order: { ...order, followUps: [...order.followUps, request.order] },
-      event: "follow-up",
-      note: `asks for "${request.title}", priority ${urgency}`,
-      effects: [{ kind: "open", request }],
-    }
+    return withFollowUp(order, wanted, context)
   },
 })
 

@@ -6,9 +6,10 @@ import { type Kysely, sql } from "kysely"
 import { MillwrightError } from "../core/errors.ts"
 import { automationCommands, type Deed } from "./automation-commands.ts"
 import type { Outcome } from "./automation-runs.ts"
-import { carryOut, carryOutIn, type DeskOptions, type Done, type Governed } from "./desk.ts"
+import { carryOut, carryOutIn, type DeskOptions, type Governed } from "./desk.ts"
 import { intakeQueue } from "./intake.ts"
 import type { WorkOrderTables } from "./tables.ts"
+import type { Done } from "./writing.ts"
 
 type Automaton = {
   /** Of `automationActor`. */

@@ -2,9 +2,8 @@
 import { v5 as uuidv5 } from "uuid"
 import { type Automation, automationActor } from "../core/automation.ts"
 import type { Revision } from "../core/catalogue.ts"
-import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
-import { Replaced } from "../core/db/replaced.ts"
-import type { LogRecord, Subscription } from "../core/log/log.ts"
+import { Claims } from "../core/db/claims.ts"
+import type { LogRecord, Position, Subscription } from "../core/log/log.ts"
 import type { OrderEvent } from "../core/orders.ts"
 import type { StageContext } from "../core/service.ts"
 import { topics } from "../core/topics.ts"
@@ -35,15 +34,14 @@ export type Automations = {
  * down before the next: what is read again after a crash goes on where it was. `acted` hears that there are events.
  */
 export function createAutomations(
-  { log, database, catalogue, clock, logger }: StageContext,
+  context: StageContext,
   { get }: Pick<OrderQueries, "get">,
   acted: () => void,
 ): Automations {
+  const { log, database, catalogue } = context
   const newest = () => catalogue.newest()
   const desk = createAutomationDesk({ database, newest, partitions: log.partitions })
-  const positions = new Positions(database, group, topics.workOrderEvents.name)
-  const replaced = new Replaced(group, topics.workOrderEvents.name, clock)
-  const claims = new Map<number, Claim>()
+  const claims = new Claims(context, { consumer: group, topic: topics.workOrderEvents.name, of: group })
   const tables = () => database.tables<WorkOrderTables>()
   const byKind = automationsByKind()
   let isClosing = false
@@ -56,26 +54,14 @@ export function createAutomations(
   done.catch(() => {})
 
   async function process(records: readonly LogRecord<OrderEvent>[]): Promise<void> {
-    const reached = new Map<number, Reached>()
+    const done = new Map<number, Position>()
     for (const { partition, position, appendedMs, value } of records) {
-      const claim = claims.get(partition)
-      if (claim === undefined || isClosing) continue
+      if (!claims.holds(partition) || isClosing) continue
       await react(value, appendedMs)
-      reached.set(partition, { claim, position: position + 1 })
+      done.set(partition, position + 1)
     }
-    if (reached.size === 0) return
-    const owned = await database.transaction((trx) => positions.saveOwned(trx, [...reached.values()]))
-    for (const { claim, position } of reached.values()) {
-      const { partition } = claim
-      if (owned.has(partition)) {
-        claims.set(partition, { ...claim, position })
-        subscription?.commit(partition, position)
-      } else {
-        logger.warn({ partition }, "another process has taken over this partition of the automations")
-        claims.delete(partition)
-        replaced.add(partition)
-      }
-    }
+    for (const { claim, position } of await claims.save(claims.reached(done)))
+      subscription?.commit(claim.partition, position)
   }
 
   async function react(event: OrderEvent, appendedMs: number): Promise<void> {
@@ -130,27 +116,21 @@ export function createAutomations(
 
   return {
     done,
-    check: () => replaced.check(),
+    check: () => claims.check(),
 
     async start() {
       subscription = await log.subscribe(topics.workOrderEvents, group, {
-        async load(partition) {
-          const claim = await positions.claim(partition)
-          claims.set(partition, claim)
-          replaced.remove([partition])
-          return claim.position
-        },
+        load: async (partition) => (await claims.take(partition)).position,
         async process(records) {
           for (let from = 0; from < records.length; from += batch)
             await process(records.slice(from, from + batch))
         },
         async revoked(partitions) {
-          for (const partition of partitions) claims.delete(partition)
-          replaced.remove(partitions)
+          claims.release(partitions)
         },
       })
       // Batches that came before there was a subscription to tell.
-      for (const { partition, position } of claims.values()) subscription.commit(partition, position)
+      for (const { partition, position } of claims.all()) subscription.commit(partition, position)
       subscription.done.then(() => end.resolve(), end.reject)
     },
 

@@ -6,25 +6,22 @@ import type { Revision } from "../core/catalogue.ts"
 import type { Database } from "../core/db/database.ts"
 import { MillwrightError } from "../core/errors.ts"
 import { type WorkOrder, workOrder } from "../core/orders.ts"
-import { problems, type Role } from "../core/plant.ts"
+import { problems } from "../core/plant.ts"
 import { authorise } from "../core/plant-register.ts"
-import { OrderBook } from "./book.ts"
+import type { Role } from "../core/roles.ts"
 import { canonical } from "./chain.ts"
-import { changed, type KeptOrder, system } from "./change.ts"
+import type { KeptOrder } from "./change.ts"
 import { byTheClock } from "./clockwork.ts"
-import type { Command, Context, Step } from "./commands/command.ts"
-import { applyEffects, budgetOf, requestsIn, stockOf } from "./effects.ts"
+import type { Command, Context } from "./commands/command.ts"
+import { budgetOf, stockOf } from "./effects.ts"
 import { inEffect } from "./in-effect.ts"
 import { intakeQueue } from "./intake.ts"
 import { type CommandName, commands, possibleIn } from "./life-cycle.ts"
 import { formatNumber } from "./number.ts"
-import { selectOrder } from "./queries.ts"
-import { fromRow } from "./rows.ts"
-import { last, save } from "./save.ts"
-import { withSla } from "./sla.ts"
 import type { WorkOrderTables } from "./tables.ts"
 import { selectDue } from "./timers.ts"
 import { assignedTo } from "./workers.ts"
+import { type Done, happen, happenIn, load, write } from "./writing.ts"
 
 /** Drawn once at random. */
 const namespace = "a0c9d7c1-0a4f-4d0b-8a55-0c4f8e2c1f6d"
@@ -50,8 +47,6 @@ export type Asker = {
   /** Now, by the plant's clock. */
   readonly atMs: number
 }
-
-export type Done = { readonly order: WorkOrder; readonly note: string; readonly repeated: boolean }
 
 export type Desk = {
   /**
@@ -147,34 +142,6 @@ function inputOf({ command: name, input }: Asked, { command }: Governed): unknow
   throw new MillwrightError("USAGE", `${name}: ${z.prettifyError(parsed.error)}`)
 }
 
-/** The earliest that is due to the order by now; false when nothing is. */
-function happen(
-  { database, partitions }: DeskOptions,
-  order: string,
-  nowMs: number,
-  revision: Revision,
-): Promise<boolean> {
-  return database.transaction<WorkOrderTables, boolean>(
-    (trx) => happenIn(trx, order, nowMs, revision, partitions),
-    intakeQueue,
-  )
-}
-
-async function happenIn(
-  trx: Trx,
-  order: string,
-  nowMs: number,
-  revision: Revision,
-  partitions: number,
-): Promise<boolean> {
-  const kept = await load(trx, order)
-  const step = kept && byTheClock(kept.order, nowMs, revision)
-  if (kept === undefined || step === undefined) return false
-  const { event, atMs } = step
-  await write(trx, kept, step, { what: event, actor: system, atMs, detail: {}, partitions, revision })
-  return true
-}
-
 /** Undefined when first something is due to the order by the clock: no deadline is missed for a late look at it. */
 async function perform(
   trx: Trx,
@@ -200,51 +167,6 @@ async function perform(
     throw new Error(`${ask.command} led from ${order.state} to ${step.order.state}, which it may not`)
   checkBounds(step.order)
   return write(trx, kept, step, { ...asker, what: ask.command, detail, id: ask.id, partitions, revision })
-}
-
-type Writing = Asker & {
-  /** The command, or what the clock brings about. */
-  readonly what: string
-  readonly detail: unknown
-  /** Of the command, where its sender gave it one. */
-  readonly id?: string | undefined
-  readonly partitions: number
-  readonly revision: Revision
-}
-
-async function write(
-  trx: Trx,
-  kept: KeptOrder,
-  { order, event, note, effects = [] }: Step,
-  { what, actor, atMs, detail, id, partitions, revision }: Writing,
-): Promise<Done> {
-  const book = new OrderBook({
-    orders: [kept],
-    aliases: new Map(),
-    replacements: [],
-    lastNumber: await last(trx, "order"),
-    revision,
-  })
-  const change = changed(
-    { ...kept, order: withSla(kept.order, order, atMs, revision) },
-    { kind: event, atMs, actor, note, detail },
-  )
-  book.write(change, "amended")
-  for (const request of requestsIn(effects)) book.take(request)
-  await save(trx, book, partitions)
-  await applyEffects(trx, effects, { order: order.id, actor, atMs, note: `${what} ${order.number}` })
-  if (id !== undefined) {
-    await trx
-      .insertInto("order_command")
-      .values({ id, order_id: order.id, sequence: change.event.sequence, at_ms: atMs })
-      .execute()
-  }
-  return { order: change.kept.order, note, repeated: false }
-}
-
-async function load(trx: Trx, idOrNumber: string): Promise<KeptOrder | undefined> {
-  const row = await selectOrder(trx, idOrNumber).executeTakeFirst()
-  return row && fromRow(row)
 }
 
 /** What was answered when the command came first; the order is as it is now. */

@@ -3,7 +3,7 @@ import { jobOf, noJob, worded } from "../core/job.ts"
 import type { OpenOrder, WorkOrder } from "../core/orders.ts"
 import { timeAllowed } from "../core/plant.ts"
 import { fillIn } from "../core/wording.ts"
-import type { Context } from "./commands/command.ts"
+import type { Context, Step } from "./commands/command.ts"
 
 type Wanted = {
   readonly id: string
@@ -15,6 +15,17 @@ type Wanted = {
   readonly template: string | undefined
   /** The check whose answer failed. */
   readonly check: string | null
+}
+
+/** The order has asked for another one. */
+export function withFollowUp(order: WorkOrder, wanted: Wanted, context: Context): Step {
+  const request = followUp(order, wanted, context)
+  return {
+    order: { ...order, followUps: [...order.followUps, request.order] },
+    event: "follow-up",
+    note: `asks for "${request.title}", priority ${wanted.priority}`,
+    effects: [{ kind: "open", request }],
+  }
 }
 
 /** Asks for an order for what work on another one has shown: a need of its own, whatever else is open there. */

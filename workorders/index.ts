@@ -1,6 +1,6 @@
 import { every } from "../core/clock.ts"
-import { type Claim, Positions, type Reached } from "../core/db/positions.ts"
-import { Replaced } from "../core/db/replaced.ts"
+import { Claims } from "../core/db/claims.ts"
+import type { Reached } from "../core/db/positions.ts"
 import type { LogRecord, Subscription } from "../core/log/log.ts"
 import type { OrderRequest } from "../core/orders.ts"
 import type { Stage, StageContext } from "../core/service.ts"
@@ -59,16 +59,15 @@ type Taken = {
  */
 export function createWorkOrders(context: StageContext): WorkOrders {
   const { log, database, clock, logger, plantClock } = context
-  const positions = new Positions(database, group, topics.workOrderRequests.name)
-  const outbox = new Outbox(database, log, { consumer: group, topic: topics.workOrderRequests.name, giveUp })
-  const replaced = new Replaced(group, topics.workOrderRequests.name, clock)
+  const topic = topics.workOrderRequests.name
+  const claims = new Claims(context, { consumer: group, topic, of: "work orders" })
+  const outbox = new Outbox(database, log, { consumer: group, topic, giveUp })
   const metrics = workOrderMetrics(context.metrics)
   const deskOptions = { database, newest: () => context.catalogue.newest(), partitions: log.partitions }
   const desk = createDesk(deskOptions)
   const ageing = createAgeingClock(deskOptions)
   const queries = orderQueries(database)
   const automations = createAutomations(context, queries, publish)
-  const claims = new Map<number, Claim>()
   const stop = new AbortController()
   let subscription: Subscription | undefined
   let looking: Promise<void> = Promise.resolve()
@@ -83,24 +82,14 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   done.catch(() => {})
 
   async function process(records: readonly LogRecord<OrderRequest>[]): Promise<void> {
-    const reached = new Map<number, Reached>()
-    for (const { partition, position } of records) {
-      const claim = claims.get(partition)
-      if (claim !== undefined) reached.set(partition, { claim, position: position + 1 })
-    }
-    if (reached.size === 0) return
+    const reached = claims.reached(records.map(({ partition, position }) => [partition, position + 1]))
+    if (reached.length === 0) return
     for (const { value } of records) tell(value.atMs)
-    const { owned, taken, outcomes } = await take(records, [...reached.values()])
+    const { owned, taken, outcomes } = await take(records, reached)
     publish()
-    for (const { claim, position } of reached.values()) {
-      const { partition } = claim
-      if (owned.has(partition)) {
-        claims.set(partition, { ...claim, position })
-        subscription?.commit(partition, position)
-      } else {
-        giveUp(partition)
-      }
-    }
+    const saved = claims.saved(reached, owned)
+    for (const { claim, position } of saved) subscription?.commit(claim.partition, position)
+    outbox.forget(reached.map(({ claim }) => claim.partition).filter((partition) => !owned.has(partition)))
     taken.forEach((record, at) => {
       const outcome = outcomes[at]
       if (outcome !== undefined) account(record, outcome)
@@ -110,15 +99,13 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   /** The outbox may meet the new owner as well as the intake does. */
   function giveUp(partition: number): void {
     outbox.forget([partition])
-    if (!claims.delete(partition)) return
-    logger.warn({ partition }, "another process has taken over this partition of the work orders")
-    replaced.add(partition)
+    claims.giveUp(partition)
   }
 
   /** Requests and positions of the partitions that are still ours. */
   function take(records: readonly LogRecord<OrderRequest>[], reached: readonly Reached[]) {
     return database.transaction<WorkOrderTables, Taken>(async (trx) => {
-      const owned = await positions.saveOwned(trx, reached)
+      const owned = await claims.positions.saveOwned(trx, reached)
       const taken = records.filter(({ partition }) => owned.has(partition))
       const requests = taken.map(({ value }) => value)
       const revision = context.catalogue.newest()
@@ -127,7 +114,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
   }
 
   function look(): void {
-    replaced.check()
+    claims.check()
     automations.check()
     publish()
     tick()
@@ -188,7 +175,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
     done,
 
     async prepare() {
-      await positions.migrate()
+      await claims.positions.migrate()
       await database.migrate("workorders", workOrderMigrations(log.partitions))
     },
 
@@ -197,9 +184,7 @@ export function createWorkOrders(context: StageContext): WorkOrders {
       automations.done.catch((error: unknown) => end.reject(error))
       subscription = await log.subscribe(topics.workOrderRequests, group, {
         async load(partition) {
-          const claim = await positions.claim(partition)
-          claims.set(partition, claim)
-          replaced.remove([partition])
+          const claim = await claims.take(partition)
           outbox.own(claim)
           publish()
           return claim.position
@@ -212,12 +197,11 @@ export function createWorkOrders(context: StageContext): WorkOrders {
         async revoked(partitions) {
           // The position moved with every batch: only events may be left.
           await outbox.disown(partitions)
-          for (const partition of partitions) claims.delete(partition)
-          replaced.remove(partitions)
+          claims.release(partitions)
         },
       })
       // Batches that came before there was a subscription to tell.
-      for (const { partition, position } of claims.values()) subscription.commit(partition, position)
+      for (const { partition, position } of claims.all()) subscription.commit(partition, position)
       // Commands, and the owner before, leave events without a word to this process.
       looking = every(clock, lookEveryMs, stop.signal, look)
       looking.catch((error: unknown) => end.reject(error))

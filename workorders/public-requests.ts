@@ -12,9 +12,7 @@ import type { Severity } from "../core/vocabulary.ts"
 import { localTime, timeZoneOf } from "../core/wording.ts"
 import { hashOfCode } from "./asset-codes.ts"
 import { attached } from "./attachments.ts"
-import { OrderBook } from "./book.ts"
-import { changed, system } from "./change.ts"
-import { applyEffects } from "./effects.ts"
+import { system } from "./change.ts"
 import { inEffect } from "./in-effect.ts"
 import { intakeQueue, takeRequests } from "./intake.ts"
 import { isOwn, isRequesterOnly } from "./own-orders.ts"
@@ -23,8 +21,8 @@ import { type PublicRequest, pictureKind } from "./public-form.ts"
 import { selectOrder } from "./queries.ts"
 import { usualUrgency } from "./requests-by-people.ts"
 import { fromRow } from "./rows.ts"
-import { last, save } from "./save.ts"
 import type { WorkOrderTables } from "./tables.ts"
+import { load, write } from "./writing.ts"
 
 type Trx = Transaction<WorkOrderTables>
 
@@ -241,27 +239,13 @@ async function attachPhoto(
     revision,
   }: { readonly atMs: number; readonly partitions: number; readonly revision: Revision },
 ): Promise<void> {
-  const kept = fromRow(await selectOrder(trx, id).executeTakeFirstOrThrow())
+  const kept = await load(trx, id)
+  if (kept === undefined) throw new Error(`there is no order ${id}`)
   const kind = pictureKind(content) ?? "jpeg"
   const photo = { name: `photo.${kind === "jpeg" ? "jpg" : "png"}`, mediaType: `image/${kind}`, content }
   const { order, note, effect } = attached(kept.order, photo, { by: system, atMs })
-  const book = new OrderBook({
-    orders: [kept],
-    aliases: new Map(),
-    replacements: [],
-    lastNumber: await last(trx, "order"),
-    revision,
-  })
-  const told = {
-    kind: "attached",
-    atMs,
-    actor: system,
-    note: `with the request: ${note}`,
-    detail: {},
-  } as const
-  book.write(changed({ ...kept, order }, told), "amended")
-  await save(trx, book, partitions)
-  await applyEffects(trx, [effect], { order: id, actor: system, atMs, note })
+  const step = { order, event: "attached", note: `with the request: ${note}`, effects: [effect] } as const
+  await write(trx, kept, step, { what: "request", actor: system, atMs, detail: {}, partitions, revision })
 }
 
 /** Who works in the plant may ask about every order; a requester or customer about their own. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import type { Role } from "../../core/plant.ts"
+import type { Role } from "../../core/roles.ts"
 import { type CommandName, commands } from "../../workorders/life-cycle.ts"
 import type { ResultOf } from "../operations.ts"
 import { addOptions, inputOf } from "../options-of.ts"

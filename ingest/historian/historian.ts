@@ -1,7 +1,5 @@
 import { type Clock, every } from "../../core/clock.ts"
-import type { Database } from "../../core/db/database.ts"
-import { type Claim, Positions, type Reached } from "../../core/db/positions.ts"
-import { Replaced } from "../../core/db/replaced.ts"
+import { Claims } from "../../core/db/claims.ts"
 import { MillwrightError, messageOf } from "../../core/errors.ts"
 import type { Consumer, Log, LogRecord, Position, Subscription } from "../../core/log/log.ts"
 import type { PlantClock, Stage, StageContext } from "../../core/service.ts"
@@ -51,16 +49,13 @@ export function createHistorian(
 class Historian implements Stage, Consumer<TelemetryRecord> {
   readonly done: Promise<void>
   private readonly log: Log
-  private readonly database: Database
   private readonly clock: Clock
   private readonly plantClock: PlantClock
   private readonly logger: StageContext["logger"]
   private readonly store: TelemetryStore
   private readonly settings: HistorianSettings
   private readonly metrics: HistorianMetrics
-  private readonly positions: Positions
-  private readonly claims = new Map<number, Claim>()
-  private readonly replaced: Replaced
+  private readonly claims: Claims
   private readonly stop = new AbortController()
   private subscribed: Promise<Subscription> | undefined
   private retained: Promise<void> = Promise.resolve()
@@ -73,9 +68,8 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   private end!: { resolve(): void; reject(error: unknown): void }
 
   constructor(context: StageContext & { readonly store: HistorianStore }, settings: HistorianSettings) {
-    const { log, database, clock, plantClock, logger, metrics, store } = context
+    const { log, clock, plantClock, logger, metrics, store } = context
     this.log = log
-    this.database = database
     this.clock = clock
     this.plantClock = plantClock
     this.batch = new Batch(plantClock)
@@ -83,8 +77,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     this.store = store
     this.settings = settings
     this.metrics = historianMetrics(metrics, () => store.entriesSetAside ?? 0)
-    this.positions = new Positions(database, group, topics.telemetry.name)
-    this.replaced = new Replaced(group, topics.telemetry.name, clock)
+    this.claims = new Claims(context, { consumer: group, topic: topics.telemetry.name, of: group })
     this.done = new Promise((resolve, reject) => {
       this.end = { resolve, reject }
     })
@@ -93,7 +86,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   }
 
   prepare(): Promise<void> {
-    return this.positions.migrate()
+    return this.claims.positions.migrate()
   }
 
   async start(): Promise<void> {
@@ -119,17 +112,14 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
   async load(partition: number): Promise<Position> {
     // What is in hand was read under an older claim: it must not be saved under this one.
     await this.flush()
-    const claim = await this.positions.claim(partition)
-    this.claims.set(partition, claim)
-    this.replaced.remove([partition])
-    return claim.position
+    return (await this.claims.take(partition)).position
   }
 
   async process(records: readonly LogRecord<TelemetryRecord>[]): Promise<void> {
     this.check()
-    this.replaced.check()
+    this.claims.check()
     for (const record of records) {
-      if (!this.claims.has(record.partition)) continue
+      if (!this.claims.holds(record.partition)) continue
       if (this.batch.isEmpty) this.collectingSinceMs = this.clock.now()
       this.batch.add(record)
       if (this.batch.size >= this.settings.flushSamples) await this.beginWrite()
@@ -141,8 +131,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
 
   async revoked(partitions: readonly number[]): Promise<void> {
     await this.flush()
-    for (const partition of partitions) this.claims.delete(partition)
-    this.replaced.remove(partitions)
+    this.claims.release(partitions)
   }
 
   private async flush(): Promise<void> {
@@ -180,7 +169,7 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     const startMs = this.clock.now()
     await this.untilDone(() => this.store.write(batch.entries))
     // Only now: a position that ran ahead of the store would skip samples after a crash.
-    const owned = await this.untilDone(() => this.savePositions(batch))
+    const owned = await this.untilDone(() => this.claims.save(this.claims.reached(batch.positions)))
     const subscription = await this.subscribed
     for (const { claim, position } of owned) subscription?.commit(claim.partition, position)
     this.newestMs = Math.max(this.newestMs, batch.newestMs)
@@ -189,23 +178,6 @@ class Historian implements Stage, Consumer<TelemetryRecord> {
     this.metrics.batchSamples.observe(batch.samples)
     this.metrics.writeSeconds.observe((nowMs - startMs) / 1000)
     this.metrics.lagSeconds.set((nowMs - batch.oldestAppendedMs) / 1000)
-  }
-
-  /** Those of the batch that are still ours. The others are forgotten: their new owner writes them again. */
-  private async savePositions(batch: Batch): Promise<readonly Reached[]> {
-    const reached = [...batch.positions].flatMap(([partition, position]) => {
-      const claim = this.claims.get(partition)
-      return claim === undefined ? [] : { claim, position }
-    })
-    if (reached.length === 0) return []
-    const owned = await this.database.transaction((trx) => this.positions.saveOwned(trx, reached))
-    return reached.filter(({ claim: { partition } }) => {
-      if (owned.has(partition)) return true
-      this.logger.warn({ partition }, "another process has taken over this partition of the historian")
-      this.claims.delete(partition)
-      this.replaced.add(partition)
-      return false
-    })
   }
 
   /** Tries again for as long as trying again may help and nobody wants to stop. */

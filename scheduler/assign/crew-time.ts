@@ -2,7 +2,7 @@
 import type { Revision } from "../../core/catalogue.ts"
 import { MillwrightError } from "../../core/errors.ts"
 import { type Spans, without, workingSpans } from "../../core/open-time.ts"
-import type { OrderState, WorkOrder } from "../../core/orders.ts"
+import { takesTime, type WorkOrder } from "../../core/orders.ts"
 import type { Person as PlantPerson } from "../../core/plant.ts"
 import type { Crew } from "../../core/plant-planning.ts"
 import { siteClock } from "../../core/site-clock.ts"
@@ -11,17 +11,6 @@ import { placeOf, siteOf } from "./places.ts"
 import type { Person, Span } from "./problem.ts"
 
 const day = 86_400_000
-
-/** States of an order whose time is somebody's. */
-export const takesTime: readonly OrderState[] = [
-  "planned",
-  "assigned",
-  "dispatched",
-  "acknowledged",
-  "in-progress",
-  "on-hold",
-  "reopened",
-]
 
 /** Time of somebody that is spoken for; `task` is null for the order as a whole. */
 export type Booking = Span & {
@@ -35,14 +24,13 @@ export type Booking = Span & {
  * planner may leave open who does what within it.
  */
 export function bookingsOf(order: WorkOrder): readonly Booking[] {
-  const { planned, assignees, job, work, state } = order
+  const { planned, work, state } = order
   if (planned === null || !takesTime.includes(state)) return []
   if (planned.slots.length > 0)
     return planned.slots
       .filter(({ task }) => task === null || !Object.hasOwn(work.tasks, task))
       .map(({ task, person, startMs, finishMs }) => ({ order, task, person, startMs, endMs: finishMs }))
-  const people = new Set([...assignees, ...job.tasks.flatMap(({ assignee }) => assignee ?? [])])
-  return [...people].map((person) => ({
+  return peopleOf(order).map((person) => ({
     order,
     task: null,
     person,
@@ -51,13 +39,29 @@ export function bookingsOf(order: WorkOrder): readonly Booking[] {
   }))
 }
 
+/** Whoever a planner has named for the whole, for a task, or for a time. */
+export function peopleOf({ planned, assignees, job }: WorkOrder): readonly string[] {
+  const ofTasks = job.tasks.flatMap(({ assignee }) => assignee ?? [])
+  const ofSlots = planned?.slots.map(({ person }) => person) ?? []
+  return [...new Set([...assignees, ...ofTasks, ...ofSlots])]
+}
+
+/** Their own or else their site's; undefined where nobody has stated any. */
+function statedHours(crew: Crew, { plant }: Revision): Crew["hours"] {
+  return crew.hours ?? plant.sites.find(({ id }) => id === crew.site)?.workingTime?.hours
+}
+
+export function hasHours(crew: Crew, revision: Revision): boolean {
+  return statedHours(crew, revision) !== undefined
+}
+
 /**
  * The working hours of somebody: their crew's or else its site's, without the holidays of both and their absences.
  * Throws `NOT_POSSIBLE` where nobody has stated hours: nobody works round the clock.
  */
-export function hoursOf(person: PlantPerson, crew: Crew, { plant }: Revision): Spans {
-  const { timeZone = "UTC", workingTime } = plant.sites.find(({ id }) => id === crew.site) ?? {}
-  const hours = crew.hours ?? workingTime?.hours
+export function hoursOf(person: PlantPerson, crew: Crew, revision: Revision): Spans {
+  const { timeZone = "UTC", workingTime } = revision.plant.sites.find(({ id }) => id === crew.site) ?? {}
+  const hours = statedHours(crew, revision)
   if (hours === undefined)
     throw new MillwrightError(
       "NOT_POSSIBLE",
@@ -81,10 +85,7 @@ function datesBetween(fromMs: number, toMs: number): readonly string[] {
   )
 }
 
-/**
- * Somebody as the planners see them. What lies before the stretch is over; of a booking that goes over days only their
- * working hours are taken.
- */
+/** Somebody as the planners see them. Of a booking that goes over days only their working hours are taken. */
 export function freePerson(
   person: PlantPerson,
   crew: Crew,
@@ -93,11 +94,16 @@ export function freePerson(
   revision: Revision,
 ): Person {
   const hours = hoursOf(person, crew, revision)
-  const own = bookings.filter((one) => one.person === person.id && one.endMs > fromMs && one.startMs < toMs)
+  const stretch = { startMs: fromMs, endMs: toMs }
+  const own = bookings.filter((one) => one.person === person.id && within(one, stretch).length > 0)
   const fixed = own.flatMap((booking) =>
-    takenOf(booking, hours).map((span) => ({ ...span, place: placeOf(booking.order, revision) })),
+    takenOf(booking, hours)
+      .flatMap((span) => within(span, stretch))
+      .map((span) => ({ ...span, place: placeOf(booking.order, revision) })),
   )
   const taken: Spans = () => fixed.toSorted((a, b) => a.startMs - b.startMs)
+  // A whole week of them: where the stretch ends soon, what is left of it is no reason to cut work into small pieces.
+  const working = [...hours(fromMs, fromMs + 7 * day)].map(({ startMs, endMs }) => endMs - startMs)
   return {
     id: person.id,
     skills: person.skills.map((one) =>
@@ -107,6 +113,7 @@ export function freePerson(
     ),
     craft: person.craft ?? null,
     shifts: [...without(hours, taken)(fromMs, toMs)],
+    ...(working.length > 0 && { longestMs: Math.max(...working) }),
     home:
       person.position === undefined
         ? siteOf(crew.site, revision)
@@ -120,6 +127,13 @@ export function takenOf({ startMs, endMs }: Span, hours: Spans): readonly Span[]
   const working = [...hours(startMs, endMs)]
   // Planned for a time at which they do not work: then they do.
   return working.length === 0 ? [{ startMs, endMs }] : working
+}
+
+/** What of a span lies in another. */
+export function within(span: Span, stretch: Span): readonly Span[] {
+  const startMs = Math.max(span.startMs, stretch.startMs)
+  const endMs = Math.min(span.endMs, stretch.endMs)
+  return startMs < endMs ? [{ startMs, endMs }] : []
 }
 
 /** A certificate's last day: the store of orders counts it in UTC, people on their own clock, and both must hold. */

@@ -3,7 +3,7 @@ import type { Revision } from "../../core/catalogue.ts"
 import type { OrderState } from "../../core/orders.ts"
 import type { Person } from "../../core/plant.ts"
 import type { Crew } from "../../core/plant-planning.ts"
-import { type Booking, hoursOf, takenOf } from "./crew-time.ts"
+import { type Booking, hoursOf, takenOf, within } from "./crew-time.ts"
 import type { Span } from "./problem.ts"
 
 /** A piece of somebody's day. */
@@ -31,7 +31,7 @@ export type PersonWeek = {
 /** One for each of the crew, in the order of the plant file. Throws as `hoursOf` does. */
 export function crewWeek(
   crew: Crew,
-  { startMs, endMs }: Span,
+  week: Span,
   bookings: readonly Booking[],
   revision: Revision,
 ): readonly PersonWeek[] {
@@ -40,16 +40,17 @@ export function crewWeek(
     .map((person) => {
       const hours = hoursOf(person, crew, revision)
       const entries = bookings
-        .filter((one) => one.person === person.id && one.endMs > startMs && one.startMs < endMs)
+        .filter((one) => one.person === person.id && within(one, week).length > 0)
         .flatMap((booking) => takenOf(booking, hours).map((span) => entryOf(booking, span, revision)))
-        .filter((one) => one.endMs > startMs && one.startMs < endMs)
+        .filter((one) => within(one, week).length > 0)
         .toSorted((a, b) => a.startMs - b.startMs || (a.number < b.number ? -1 : 1))
       return {
         person: person.id,
         name: person.name,
-        capacityMs: lengthOf([...hours(startMs, endMs)]),
-        plannedMs: lengthOf(entries),
-        absences: person.absences.filter(({ from, to }) => touches(from, to, { startMs, endMs })),
+        capacityMs: lengthOf([...hours(week.startMs, week.endMs)]),
+        // A night shift at the end of the week goes on in the next, which it then counts in.
+        plannedMs: lengthOf(entries.flatMap((one) => within(one, week))),
+        absences: person.absences.filter(({ from, to }) => touches(from, to, week)),
         entries,
       }
     })

@@ -2,8 +2,8 @@ import { type Choose, Roster, type Spot } from "./roster.ts"
 import type { Work } from "./work.ts"
 
 /**
- * As a good planner does it by hand: the most urgent order first, each task as early as anybody can do it, by whoever
- * has the shorter way where two could begin at once.
+ * As a good planner does it by hand: what had a time before what has none, the most urgent order first, each task as
+ * early as anybody can do it, by whoever has the shorter way where two could begin at once.
  */
 export function greedy(work: Work): Roster {
   const roster = new Roster(work)
@@ -16,12 +16,16 @@ export function putEarliest(roster: Roster, job: number): boolean {
   return roster.put(job, earliestSpot(roster, true)) || roster.put(job, earliestSpot(roster, false))
 }
 
-/** By priority, then by when it is due, then by its number. */
+/** What has a time first; then by priority, by when it is due, and by its number. */
 function byUrgency({ jobs }: Work): readonly number[] {
   return jobs
     .map((one, at) => ({ at, ...one.job }))
     .toSorted(
-      (a, b) => a.priority - b.priority || a.dueMs - b.dueMs || (a.number < b.number ? -1 : 1) || a.at - b.at,
+      (a, b) =>
+        Number(b.timed) - Number(a.timed) ||
+        a.priority - b.priority ||
+        a.dueMs - b.dueMs ||
+        (a.number < b.number ? -1 : 1),
     )
     .map(({ at }) => at)
 }

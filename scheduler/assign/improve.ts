@@ -10,8 +10,8 @@ const blinkChance = 0.02
 const tries = 25
 
 /**
- * One step; the roster's worth after it. A step that loses more than `tolerance` is taken back. `hopeful` are the orders
- * that could be in a plan at all.
+ * One step; the roster's worth after it. A step that loses more than `tolerance`, or an order that has a time, is taken
+ * back. `hopeful` are the orders that could be in a plan at all.
  */
 export function improve(
   roster: Roster,
@@ -33,7 +33,8 @@ export function improve(
     if (roster.put(job, choose)) put.push(job)
   }
   const after = roster.worth()
-  if (after >= worth - tolerance) return after
+  const isTimed = (job: number) => roster.work.jobs[job]?.job.timed === true
+  if (after >= worth - tolerance && removed.every(({ job }) => roster.has(job) || !isTimed(job))) return after
   takeBack(roster, put, removed)
   return worth
 }

@@ -43,6 +43,7 @@ export function jobOf(
     windows: windows === null ? null : [...windows],
     place: placeOf(order, revision),
     parts,
+    timed: order.planned !== null && order.planned.finishMs > fromMs,
     tasks: tasksOf(order, expected),
   }
 }

@@ -1,5 +1,4 @@
-import type { Job, Person, Task, Week } from "./problem.ts"
-import { qualification } from "./qualified.ts"
+import type { Job, Person, Task } from "./problem.ts"
 import type { Way } from "./travel.ts"
 
 const minute = 60_000
@@ -11,15 +10,10 @@ export type Piece = { readonly piece: number; readonly pieces: number; readonly 
  * Cuts a task that is longer than any shift of those who may do it, less their way from and to home, into equal pieces.
  * They follow one another, and go to one person where that is possible.
  */
-export function piecesOf(task: Task, job: Job, week: Week, way: Way): readonly Piece[] {
+export function piecesOf(task: Task, job: Job, able: readonly Person[], way: Way): readonly Piece[] {
   const longestMs = Math.max(
     0,
-    ...week.people
-      .filter((person) => mayDo(person, task))
-      .flatMap((person) => {
-        const there = way(person.home, job.place) + way(job.place, person.home)
-        return person.shifts.map(({ startMs, endMs }) => endMs - startMs - there)
-      }),
+    ...able.map((person) => longestOf(person) - way(person.home, job.place) - way(job.place, person.home)),
   )
   if (longestMs < minute || task.ms <= longestMs) return [{ piece: 1, pieces: 1, ms: task.ms }]
   const wholeMinutes = Math.floor(longestMs / minute) * minute
@@ -32,8 +26,7 @@ export function piecesOf(task: Task, job: Job, week: Week, way: Way): readonly P
   }))
 }
 
-function mayDo(person: Person, task: Task): boolean {
-  if (task.person !== null && task.person !== person.id) return false
-  const { lacks, wrongCraft } = qualification(person, task)
-  return lacks.length === 0 && !wrongCraft
+/** What is planned already does not count: the gaps of a full week are no reason to do work bit by bit. */
+function longestOf({ longestMs, shifts }: Person): number {
+  return longestMs ?? Math.max(0, ...shifts.map(({ startMs, endMs }) => endMs - startMs))
 }

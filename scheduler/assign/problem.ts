@@ -33,6 +33,8 @@ const person = z.strictObject({
   craft: name.nullable(),
   /** Free working time: holidays, absences and what is planned already are cut out of it. */
   shifts: z.array(span),
+  /** The longest that they work in one go, also where it is planned already; by default the longest of `shifts`. */
+  longestMs: durationMs.optional(),
   /** Where a working day begins and ends. */
   home: place.nullable(),
   /** What is planned already and stays: it counts as load, and the way there and on is kept free. */
@@ -66,6 +68,8 @@ const job = z.strictObject({
   place: place.nullable(),
   /** `fromMs`: when what is missing is expected, if anybody knows. `why` is told as it is. */
   parts: z.strictObject({ available: z.boolean(), fromMs: timeMs.nullable(), why: z.string() }),
+  /** It has a time that lies ahead: it is given another one, and never left for the sake of what has none. */
+  timed: z.boolean().default(false),
   tasks: z.array(task).min(1),
 })
 export type Job = z.infer<typeof job>

@@ -50,7 +50,7 @@ export class Routes {
     if (routes.size > this.perDay && oldest !== undefined) routes.delete(oldest)
   }
 
-  /** Which days to take: one of each person's day, no order twice, and all tasks of an order or none. */
+  /** Which days to take: one of each person's day, no order twice, all tasks of an order or none, and what has a time. */
   program(best: Roster): {
     readonly program: Program
     readonly read: (values: Float64Array) => readonly Removed[]
@@ -63,17 +63,21 @@ export class Routes {
       known.set(key, number)
       return number
     }
-    const once = (key: string) => row(key, Number.NEGATIVE_INFINITY, 1)
+    const atMostOnce = (key: string) => row(key, Number.NEGATIVE_INFINITY, 1)
+    const orderRow = (job: number) =>
+      best.has(job) && work.jobs[job]?.job.timed === true
+        ? row(`order ${job}`, 1, 1)
+        : atMostOnce(`order ${job}`)
     const columns: { column: number; route: Route }[] = []
     for (const [day, routes] of this.days) {
       for (const route of routes.values()) {
         const column = build.column(routeGain(route, best), true)
         columns.push({ column, route })
-        build.entry(column, once(`day ${day}`), 1)
+        build.entry(column, atMostOnce(`day ${day}`), 1)
         for (const { unit, startMs } of route.stops) {
           const job = work.units[unit]?.job
           if (job === undefined) continue
-          if (isWhole(job, work)) build.entry(column, once(`order ${job}`), 1)
+          if (isWhole(job, work)) build.entry(column, orderRow(job), 1)
           else build.entry(column, row(keyOf(unit, route.person, startMs), 0, 0), 1)
         }
       }
@@ -85,7 +89,7 @@ export class Routes {
         continue
       }
       const column = build.column(gain, false)
-      build.entry(column, once(`order ${job}`), 1)
+      build.entry(column, orderRow(job), 1)
       for (const key of keys) build.entry(column, row(key, 0, 0), -1)
     }
     return { program: build.program(), read: (values) => picked(columns, values, work) }

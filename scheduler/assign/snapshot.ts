@@ -38,9 +38,8 @@ export type Snapshot = {
 /** Throws `NOT_FOUND` for a crew that is not there, `NOT_POSSIBLE` for one without hours. */
 export function snapshotOf(scene: Scene): Snapshot {
   const { revision, fromMs, toMs } = scene
-  const planned = new Set(scene.toPlan.map(({ id }) => id))
-  const bookings = scene.booked.filter(({ id }) => !planned.has(id)).flatMap(bookingsOf)
   const { jobs, orders, aside } = jobsOf(scene)
+  const bookings = scene.booked.filter(({ id }) => !orders.has(id)).flatMap(bookingsOf)
   const people = peopleOf(scene, bookings)
   return { week: weekSchema.parse({ fromMs, toMs, people, jobs, travel: travelOf(revision) }), orders, aside }
 }

@@ -27,7 +27,7 @@ export interface Solver {
   close(): Promise<void>
 }
 
-/** HiGHS looks at the clock now and then; so long after its limit it is not waited for. */
+/** HiGHS looks at the clock now and then; so long after its limit, at most a twentieth of it, it is not waited for. */
 const graceMs = 500
 
 /** HiGHS on a thread of its own, which begins with the first question and takes one at a time. */
@@ -40,8 +40,9 @@ export function highsSolver(clock: Clock = systemClock): Solver {
       const { worker, ended } = thread
       const late = new AbortController()
       const answered = new AbortController()
+      const limitMs = question.limits.seconds * 1000
       const guard = clock
-        .sleep(question.limits.seconds * 1000 + graceMs, answered.signal)
+        .sleep(limitMs + Math.min(graceMs, limitMs / 20), answered.signal)
         .then(() => late.abort())
       const stop = AbortSignal.any([signal, ended, late.signal])
       try {

@@ -109,7 +109,8 @@ function unitsOf(
       const { lacks, wrongCraft, untilMs } = qualification(person, task)
       return lacks.length === 0 && !wrongCraft ? [{ person: number, untilMs }] : []
     })
-    for (const piece of piecesOf(task, job, week, way)) {
+    const people = able.flatMap(({ person }) => week.people[person] ?? [])
+    for (const piece of piecesOf(task, job, people, way)) {
       const number = first + units.length
       const previous = piece.piece === 1 ? undefined : number - 1
       units.push({

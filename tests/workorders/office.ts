@@ -1,9 +1,10 @@
 import { readRevision } from "../../core/catalogue.ts"
 import type { WorkOrder } from "../../core/orders.ts"
-import { createDesk, type Done } from "../../workorders/desk.ts"
+import { createDesk } from "../../workorders/desk.ts"
 import type { CommandName } from "../../workorders/life-cycle.ts"
 import { orderQueries } from "../../workorders/queries.ts"
 import { createStockDesk } from "../../workorders/stock-desk.ts"
+import type { Done } from "../../workorders/writing.ts"
 import { at, open, openStore, takeFor } from "./requests.ts"
 
 /** A plant where each role has somebody. Further lists of the plant file may be added to it. */

@@ -99,6 +99,9 @@ test("a certificate has to be valid until the end of the slot", async () => {
   const { plan } = await approved()
   const later = { ...hours(40, 50), slots: [{ ...mendByTheo, ...hours(40, 50) }] }
   await expect(plan(later)).rejects.toThrow('theo does not hold the qualification "vibration"')
+  // The last day in which it is valid ends at hour 48.
+  const last = { ...hours(40, 48), slots: [{ ...mendByTheo, ...hours(40, 48) }] }
+  expect((await plan(last)).order.assignees).toEqual(["theo"])
 })
 
 test("a task that somebody was named for is theirs", async () => {

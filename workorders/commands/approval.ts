@@ -1,6 +1,7 @@
 import { z } from "zod"
 import type { Approval, WorkOrder } from "../../core/orders.ts"
-import { type Plant, roles } from "../../core/plant.ts"
+import type { Plant } from "../../core/plant.ts"
+import { roles } from "../../core/roles.ts"
 import { decidersFor, inWhoseName, isSame, levelsFor, wording } from "../approval-rules.ts"
 import { commit, release, type Settled, shortfall } from "../budgets.ts"
 import { estimatedCost, money } from "../money.ts"

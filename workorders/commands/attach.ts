@@ -1,11 +1,12 @@
 import { z } from "zod"
 import { MillwrightError } from "../../core/errors.ts"
 import type { WorkOrder } from "../../core/orders.ts"
-import type { Role } from "../../core/plant.ts"
+import { beforeTheEnd } from "../../core/orders.ts"
+import type { Role } from "../../core/roles.ts"
 import { attached, attachmentsAtMost } from "../attachments.ts"
 import { base64 } from "../base64.ts"
 import { isOwn, isRequesterOnly } from "../own-orders.ts"
-import { beforeTheEnd, type Context, command, refuse } from "./command.ts"
+import { type Context, command, refuse } from "./command.ts"
 
 export const attachmentBytes = 10_000_000
 const linksAtMost = 200

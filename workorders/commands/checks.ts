@@ -2,7 +2,7 @@ import { z } from "zod"
 import type { Check } from "../../core/job.ts"
 import type { Work, WorkOrder } from "../../core/orders.ts"
 import { name, priority } from "../../core/vocabulary.ts"
-import { followUp } from "../follow-up.ts"
+import { followUp, withFollowUp } from "../follow-up.ts"
 import { own } from "../readiness.ts"
 import { type Context, command, refuse } from "./command.ts"
 import { assigned, executors } from "./people.ts"
@@ -90,13 +90,7 @@ export const raise = command({
       template,
       check: null,
     }
-    const request = followUp(order, wanted, context)
-    return {
-      order: { ...order, followUps: [...order.followUps, request.order] },
-      event: "follow-up",
-      note: `asks for "${request.title}", priority ${urgency}`,
-      effects: [{ kind: "open", request }],
-    }
+    return withFollowUp(order, wanted, context)
   },
 })
 

@@ -1,12 +1,13 @@
 import { z } from "zod"
 import type { WorkOrder } from "../../core/orders.ts"
+import { beforeTheEnd } from "../../core/orders.ts"
 import { type Settled, settleBudget } from "../budgets.ts"
 import { actualCost, money } from "../money.ts"
 import { finishedWork, missingToComplete, permitsOut } from "../readiness.ts"
 import { releaseStock } from "../stock.ts"
 import { assignedTo, handsOf } from "../workers.ts"
 import { withdrawn } from "./approval.ts"
-import { beforeTheEnd, type Context, command, refuse } from "./command.ts"
+import { type Context, command, refuse } from "./command.ts"
 
 const note = z.string().max(2000).default("")
 const reason = z.string().min(1).max(2000)

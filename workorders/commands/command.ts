@@ -3,7 +3,8 @@ import type { z } from "zod"
 import type { Revision } from "../../core/catalogue.ts"
 import { MillwrightError } from "../../core/errors.ts"
 import type { OpenOrder, OrderEvent, OrderState, WorkOrder } from "../../core/orders.ts"
-import type { Asset, Person, Role } from "../../core/plant.ts"
+import type { Asset, Person } from "../../core/plant.ts"
+import type { Role } from "../../core/roles.ts"
 import type { BudgetUseRow, StockLevelRow } from "../tables.ts"
 
 /** What a decision may go by besides the order itself: the store as it is in this transaction. */
@@ -90,33 +91,3 @@ export function refuse(why: string): never {
 export function withNote(what: string, note: string): string {
   return note === "" ? what : `${what}: ${note}`
 }
-
-/** From the approval on until the work is done. */
-export const agreed: readonly OrderState[] = [
-  "approved",
-  "planned",
-  "assigned",
-  "dispatched",
-  "acknowledged",
-  "in-progress",
-  "on-hold",
-  "reopened",
-]
-
-/** Every state in which there is still something to be done about the order. */
-export const beforeTheEnd: readonly OrderState[] = [
-  "requested",
-  "triaged",
-  "awaiting-approval",
-  "approved",
-  "rejected",
-  "planned",
-  "assigned",
-  "dispatched",
-  "acknowledged",
-  "in-progress",
-  "on-hold",
-  "completed",
-  "verified",
-  "reopened",
-]

@@ -1,8 +1,9 @@
 import { z } from "zod"
 import type { OrderState } from "../../core/orders.ts"
+import { beforeTheEnd } from "../../core/orders.ts"
 import { dateMs } from "../../core/vocabulary.ts"
 import { minute, overlapping, spanText } from "../spans.ts"
-import { beforeTheEnd, command, refuse, withNote } from "./command.ts"
+import { command, refuse, withNote } from "./command.ts"
 import { assigned, executors } from "./people.ts"
 
 const text = z.string().max(2000).default("")

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { agreed } from "../../core/orders.ts"
 import { name } from "../../core/vocabulary.ts"
 import {
   freeOf,
@@ -10,7 +11,7 @@ import {
   storeOf,
   takeFor,
 } from "../stock.ts"
-import { agreed, type Context, command, refuse, withNote } from "./command.ts"
+import { type Context, command, refuse, withNote } from "./command.ts"
 import { assigned, executors } from "./people.ts"
 
 const quantity = z.number().min(1e-6, "expected more than 0").max(1_000_000).transform(rounded)

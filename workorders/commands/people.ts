@@ -1,5 +1,6 @@
 /** Who works on an order, and what they may do beyond it. */
-import type { Person, Role } from "../../core/plant.ts"
+import type { Person } from "../../core/plant.ts"
+import type { Role } from "../../core/roles.ts"
 import { type Context, refuse } from "./command.ts"
 
 /** Those who do the work, and who may step in for them. */

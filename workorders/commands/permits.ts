@@ -1,6 +1,7 @@
 import { z } from "zod"
+import { agreed, beforeTheEnd } from "../../core/orders.ts"
 import { own } from "../readiness.ts"
-import { agreed, beforeTheEnd, command, refuse, withNote } from "./command.ts"
+import { command, refuse, withNote } from "./command.ts"
 import { assigned, executors } from "./people.ts"
 
 const kind = z.string().min(1).max(64).describe("its kind, such as lock-out")

@@ -1,5 +1,5 @@
 import { z } from "zod"
-import type { Slot, WorkOrder } from "../../core/orders.ts"
+import { agreed, type Slot, type WorkOrder } from "../../core/orders.ts"
 import { dateMs, name } from "../../core/vocabulary.ts"
 import { own, withoutClocks } from "../readiness.ts"
 import { minute, spanText } from "../spans.ts"
@@ -56,16 +56,7 @@ export const plan = command({
 export const assign = command({
   summary: "say who does it; replaces who was to do it before",
   roles: ["planner", "supervisor", "admin"],
-  from: [
-    "approved",
-    "planned",
-    "assigned",
-    "dispatched",
-    "acknowledged",
-    "in-progress",
-    "on-hold",
-    "reopened",
-  ],
+  from: agreed,
   to: ["assigned"],
   input: z.strictObject({ to: people, note }),
   run(order, { to, note: said }, context) {
@@ -124,7 +115,7 @@ function mustBePossible(
         `${what}, ${spanText({ startMs: slot.startMs, endMs: slot.finishMs })}: expected a time within ${spanText({ startMs, endMs: finishMs })}`,
       )
     // Fit until the end of it: a certificate may run out before.
-    mustBeFit(slot.person, order, { ...context, atMs: slot.finishMs })
+    mustBeFit(slot.person, order, { ...context, atMs: slot.finishMs - 1 })
     if (slot.task !== null) mustBeToDo(slot.task, slot.person, order)
   }
   const inOrder = slots.toSorted((a, b) => a.startMs - b.startMs)

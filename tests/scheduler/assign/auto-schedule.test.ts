@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { systemClock } from "../../../core/clock.ts"
 import { greedy } from "../../../scheduler/assign/greedy.ts"
 import { autoSchedule, byHand } from "../../../scheduler/assign/index.ts"
-import { type Week, week as weekSchema } from "../../../scheduler/assign/problem.ts"
+import { type Week, type WeekPlan, week as weekSchema } from "../../../scheduler/assign/problem.ts"
 import { Routes } from "../../../scheduler/assign/routes.ts"
 import { highsSolver, type Solver } from "../../../scheduler/assign/solver.ts"
 import { workOf } from "../../../scheduler/assign/work.ts"
@@ -36,6 +36,26 @@ describe("a generated week", () => {
         for (const { why } of plan.left) expect(why.length).toBeGreaterThan(10)
       }),
       { seed: 1, numRuns: 6 },
+    )
+  })
+
+  test("leaves no order that had a time and that the plan by hand has a place for", async () => {
+    const size = fc.record({
+      people: fc.integer({ min: 2, max: 4 }),
+      seed: fc.integer({ min: 0, max: 100_000 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(size, async ({ people, seed }) => {
+        const { jobs, ...rest } = generatedWeek({ orders: 30, people, seed })
+        const week = { ...rest, jobs: jobs.map((job, at) => ({ ...job, timed: at % 3 === 0 })) }
+        const timed = new Set(week.jobs.flatMap(({ id, timed }) => (timed ? [id] : [])))
+        const timedIn = ({ slots }: WeekPlan) => slots.map(({ job }) => job).filter((job) => timed.has(job))
+        const plan = await autoSchedule(week, { seed })
+        expect(faultsOf(plan.slots, week)).toEqual([])
+        expect(timedIn(plan)).toEqual(expect.arrayContaining(timedIn(byHand(week))))
+        expect(plan.score.total).toBeGreaterThanOrEqual(plan.greedyScore.total)
+      }),
+      { seed: 4, numRuns: 3 },
     )
   })
 
@@ -96,20 +116,26 @@ describe("the solver", () => {
     await expect(planning).rejects.toThrow("nobody waits for it any more")
   })
 
-  test("is not waited for when it does not end", async () => {
+  test.each([
+    [0.9, 950],
+    [30, 30_500],
+  ])("is not waited for when it does not end: of %d s at most %d ms", async (seconds, mostMs) => {
+    const slept: number[] = []
     // As long as it sleeps is as long as it takes: the guard is there before HiGHS.
-    const solver = highsSolver({ ...systemClock, sleep: () => Promise.resolve() })
+    const sleep = (ms: number) => Promise.resolve(void slept.push(ms))
+    const solver = highsSolver({ ...systemClock, sleep })
     const roster = greedy(workOf(week))
     const routes = new Routes(10)
     routes.note(roster)
     const { program } = routes.program(roster)
-    const limits = { seed: 1, nodes: 20, gap: 0.02, seconds: 30 }
+    const limits = { seed: 1, nodes: 20, gap: 0.02, seconds }
     try {
       expect(await solver.solve({ program, limits }, new AbortController().signal)).toEqual({
         values: null,
         timedOut: true,
         proven: false,
       })
+      expect(Math.max(...slept)).toBeLessThanOrEqual(mostMs)
     } finally {
       await solver.close()
     }
@@ -183,6 +209,19 @@ describe("a week", () => {
     expect(faultsOf(slots, week)).toEqual([])
   })
 
+  test("has nothing done bit by bit in the gaps of a shift that is nearly full", () => {
+    const shifts = [0, 1, 2].map((gap) => ({
+      startMs: mondayMs + (6 + gap) * hour,
+      endMs: mondayMs + (6 + gap) * hour + hour / 4,
+    }))
+    const short = { ...order, tasks: [{ ...order.tasks[0], ms: hour / 2 }] }
+    const week = weekWith({ people: [{ ...anna, shifts, longestMs: 8 * hour }], jobs: [short] })
+    expect(byHand(week)).toMatchObject({
+      slots: [],
+      left: [{ why: "nobody who may do the work is free for 30 min in one go, the way besides," }],
+    })
+  })
+
   test("has the way to the work and home again within the shift", () => {
     const week = weekWith({
       travel: stated(hour),
@@ -223,6 +262,21 @@ describe("a week", () => {
     // Two hours would fit in before nine, but not with the way there and back.
     expect(slots).toMatchObject([{ startMs: mondayMs + 11 * hour }])
     expect(faultsOf(slots, week)).toEqual([])
+  })
+
+  test("has a time for whatever had one before, also where another order is worth more", async () => {
+    const eight = [{ ...order.tasks[0], ms: 8 * hour }]
+    const [first] = anna.shifts
+    const week = weekWith({
+      people: [{ ...anna, shifts: [first] }],
+      jobs: [
+        { ...order, priority: 1, tasks: eight },
+        { ...order, id: "2", number: "WO-2", priority: 5, tasks: eight, timed: true },
+      ],
+    })
+    const { slots, left } = await autoSchedule(week, { seed: 1 })
+    expect(slots.map(({ job }) => job)).toEqual(["2"])
+    expect(left).toMatchObject([{ job: "1", why: expect.stringContaining("no time is left") }])
   })
 
   test("is refused where tasks wait for one another or an order is there twice", () => {

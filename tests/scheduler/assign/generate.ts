@@ -133,6 +133,7 @@ function jobOf(at: number, crew: readonly Person[], { random, between, chance, s
           why: "1 of 2 seals is in stock",
         }
       : { available: true, fromMs: null, why: "" },
+    timed: false,
     tasks,
   }
 }
