@@ -96,7 +96,11 @@ function due({ dueMs }: Call, { nowMs }: VisitRules): number {
 function reason(first: Call, calls: readonly Call[], farthest: Nearness, rules: VisitRules): string {
   if (calls.length === 1) return "nothing else is due near it at that time"
   const spanMs = Math.max(...calls.map((one) => due(one, rules))) - due(first, rules)
-  const when = spanMs === 0 ? "due at the same time" : `due within ${formatDuration(spanMs)}`
+  const when = calls.every(({ dueMs }) => dueMs <= rules.nowMs)
+    ? "overdue"
+    : spanMs === 0
+      ? "due at the same time"
+      : `due within ${formatDuration(spanMs)}`
   const wayMs = Math.max(...calls.map((one) => rules.way(first.place, one.place)))
   const apart = wayMs > 0 ? `, at most ${formatDuration(wayMs)} from ${first.asset}` : ""
   return `${placeText(first, farthest)}${apart}, ${when}`

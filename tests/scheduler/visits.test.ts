@@ -63,6 +63,11 @@ const cases: readonly (readonly [string, readonly Call[], readonly string[]])[] 
     ["1 2: the same site north, due within 2 d"],
   ],
   [
+    "work that is overdue, each for another time",
+    [call(1, { dueMs: nowMs - 30 * day }), call(2, { dueMs: nowMs - 2 * day })],
+    ["1 2: the same site north, overdue"],
+  ],
+  [
     "another site that is near",
     [call(1), call(2, { site: "south" })],
     ["1 2: near P-1 at north, at most 10 min from P-1, due within 1 h"],
